@@ -1,0 +1,1 @@
+"""The decision plan: written as YAML, checked whole, compiled once."""

@@ -1,0 +1,41 @@
+"""Event time as integers: microseconds since 1970-01-01 UTC, exact and cheap to compare."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+Micros = int
+
+SECOND: Micros = 1_000_000
+MINUTE: Micros = 60 * SECOND
+HOUR: Micros = 60 * MINUTE
+DAY: Micros = 24 * HOUR
+
+NEVER: Micros = 2**62
+"""Later than any event: what `now` is when the input has ended."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_STEP = timedelta(microseconds=1)
+_UNITS = {"ms": 1_000, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
+_DURATION = re.compile(r"(\d{1,6})(ms|s|m|h|d|w)")
+
+
+def micros(moment: datetime) -> Micros:
+    """Microseconds since the epoch of an aware datetime, without float rounding."""
+    return (moment - _EPOCH) // _STEP
+
+
+def moment(at: Micros) -> datetime:
+    """The aware UTC datetime of `at`."""
+    return _EPOCH + timedelta(microseconds=at)
+
+
+def duration(text: str) -> Micros:
+    """Microseconds of a duration as plans write it: `30m`, `7d`, `500ms`.
+
+    Raises:
+      ValueError: The text is not a number and one of ms, s, m, h, d, w.
+    """
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a duration; write a whole number and ms, s, m, h, d or w, e.g. 30m")
+    return int(match[1]) * _UNITS[match[2]]

@@ -1,0 +1,46 @@
+"""DeadLetter: what we could not process, why, and its payload."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from schemas.common import Time
+
+
+class Reason(StrEnum):
+    """Why an input was refused. Stable codes: dashboards, replay and tests name them."""
+
+    TOO_LARGE = "too_large"
+    NOT_UTF8 = "not_utf8"
+    BYTE_ORDER_MARK = "byte_order_mark"
+    TOO_DEEP = "too_deep"
+    MALFORMED_JSON = "malformed_json"
+    DUPLICATE_KEY = "duplicate_key"
+    NOT_AN_OBJECT = "not_an_object"
+    MISSING_FIELD = "missing_field"
+    WRONG_TYPE = "wrong_type"
+    OUT_OF_RANGE = "out_of_range"
+    UNKNOWN_VALUE = "unknown_value"
+    BAD_TEXT = "bad_text"
+    BAD_NUMBER = "bad_number"
+    BAD_TIME = "bad_time"
+    MAPPING_FAILED = "mapping_failed"
+    TOO_LATE = "too_late"
+    UNATTRIBUTED = "unattributed_outcome"
+    STATE_UNREADABLE = "state_unreadable"
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One refused input in one envelope, whatever refused it."""
+
+    reason: Reason
+    step: Annotated[str, Meta(description="The transform that refused it, e.g. DecodeSignals.")]
+    detail: Annotated[
+        str, Meta(description="Rule and path, e.g. `$.attributes.dwell_ms`; never a value: it may be personal.")
+    ]
+    payload: Annotated[bytes, Meta(description="What came in, byte for byte (cut at 64 KiB).")]
+    payload_bytes: Annotated[int, Meta(ge=0, description="Its full size.")]
+    occurred_at: Annotated[Time | None, Meta(description="Event time, if it could be read.")] = None
+    customer_id: Annotated[str | None, Meta(description="The customer, if it could be read.")] = None

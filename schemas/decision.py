@@ -1,0 +1,103 @@
+"""Decision: what we chose for a customer, and why not the rest."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from schemas.common import (
+    Attributes,
+    Count,
+    Direction,
+    Id,
+    MessageClass,
+    Name,
+    Propensity,
+    Stage,
+    Time,
+    Trace,
+)
+from schemas.request import ContextSnapshot
+
+
+class Contribution(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What one feature added to the log-odds of a propensity."""
+
+    feature: Name
+    contribution: float
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One action put in one placement, with the factors of its priority."""
+
+    rank: Annotated[Count, Meta(description="Position in the whole decision, from 1.")]
+    placement: Name
+    slot: Annotated[Count, Meta(description="Position in the placement, from 1.")]
+    action: Name
+    treatment: Name
+    issue: Name
+    group: Name
+    channel: Name
+    message_class: MessageClass
+    mandatory: bool = False
+    propensity: Propensity
+    context_weight: float
+    value: Annotated[float, Meta(description="Business value of a positive outcome, plan currency.")]
+    lever: float
+    priority: float
+    reasons: Annotated[
+        tuple[Contribution, ...], Meta(description="Largest contributions to the propensity, first first.")
+    ] = ()
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An action that engagement policy let through: its factors, its rank, and where it ended."""
+
+    action: Name
+    rank: Annotated[Count, Meta(description="Rank by priority among those let through, from 1.")]
+    propensity: Propensity
+    context_weight: float
+    value: float
+    lever: float
+    priority: float
+    stage: Annotated[Stage, Meta(description="Where it left the funnel; Output if it was offered.")]
+    rule: Annotated[str | None, Meta(description="Id of the rule that removed it.")] = None
+
+
+class Removal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The actions that one engagement rule removed."""
+
+    stage: Stage
+    rule: Annotated[str, Meta(description="Id of the rule.")]
+    actions: tuple[Name, ...]
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The answer to one request. Every action of the plan is in it: offered, ranked or removed, with the reason."""
+
+    decision_id: Annotated[Id, Meta(description="Hash of the signal id and the plan digest.")]
+    signal_id: Id
+    customer_id: Id
+    decided_at: Annotated[Time, Meta(description="Event time of the request.")]
+    brand: Name
+    channel: Name
+    direction: Direction
+    trigger: Name | None = None
+    page: Name | None = None
+    placements: tuple[Name, ...]
+    offers: tuple[Offer, ...] = ()
+    ranked: Annotated[
+        tuple[Candidate, ...], Meta(description="Actions that engagement policy let through, by rank.")
+    ] = ()
+    removed: Annotated[tuple[Removal, ...], Meta(description="The other actions, by the rule.")] = ()
+    no_action: Annotated[
+        str | None, Meta(description="Why nothing is offered, when nothing is; null otherwise.")
+    ] = None
+    attributes: Attributes = {}
+    context: ContextSnapshot
+    ledger_sequence: Annotated[
+        Count, Meta(description="Number of the change to the customer's contact ledger.")
+    ]
+    plan_digest: str
+    model_digest: str
+    trace: Trace | None = None

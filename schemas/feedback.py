@@ -1,0 +1,39 @@
+"""Feedback: an outcome, attached to the offer it answers."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from schemas.common import ContactState, Count, Id, MessageClass, Name, OutcomeKind, Propensity, Time, Trace
+
+
+class Feedback(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One row per outcome, attributed and labelled; silence is one too (NoResponse)."""
+
+    feedback_id: Annotated[Id, Meta(description="The outcome's id; for silence, decision id and rank.")]
+    decision_id: Id
+    customer_id: Id
+    rank: Count
+    action: Name
+    treatment: Name
+    issue: Name
+    group: Name
+    channel: Name
+    brand: Name
+    placement: Name
+    message_class: MessageClass
+    outcome: OutcomeKind
+    occurred_at: Annotated[Time, Meta(description="When it happened; for silence, when time was up.")]
+    decided_at: Time
+    delay_s: Annotated[float, Meta(description="occurred_at - decided_at, in seconds.")]
+    label: Annotated[
+        bool | None,
+        Meta(description="True: positive; false: negative; null: says nothing yet (e.g. delivered)."),
+    ] = None
+    contact: Annotated[ContactState, Meta(description="State of the contact after this outcome.")]
+    propensity: Propensity
+    value: Annotated[float | None, Meta(description="Business value realised, plan currency.")] = None
+    plan_digest: str
+    model_digest: str
+    trace: Trace | None = None
