@@ -1,0 +1,56 @@
+# Everything a newcomer needs: `make demo`, `make test`. Everything CI needs: `make ci`.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+OUT ?= out/demo
+# Without bytecode every start of Beam costs 2.7 s more.
+export PYTHONDONTWRITEBYTECODE :=
+# One thread a process: the products are small, and idle BLAS threads cost more than they give.
+export OPENBLAS_NUM_THREADS := 1
+export OMP_NUM_THREADS := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test ci lint types derived bench lock clean
+
+help: ## Show what can be made
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: .venv/.installed ## Make the virtual environment from the lock file
+
+.venv/.installed: requirements-bootstrap.lock requirements-dev.lock pyproject.toml
+	@echo "Setting up .venv (once) ..."
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 13) else "Nextbeam needs Python 3.11 or 3.12, this is %d.%d; set PYTHON=/path/to/python3.11" % v)'
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
+	@$(BIN)/uv pip install --quiet --native-tls --python $(BIN)/python --compile-bytecode --require-hashes -r requirements-dev.lock \
+	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup ## Decide a sample day of a bank and show what came of it
+	@$(BIN)/nextbeam demo --out $(OUT)
+
+test: setup ## Run all tests
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+lint: setup ## Check format and style
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+types: setup ## Check types
+	@$(BIN)/mypy
+
+derived: setup ## Check that derived files are what the contracts and the plan language say
+	@$(BIN)/python -m schemas.derive --check
+	@$(BIN)/python -m models.plan.schema --check
+
+ci: lint types derived test ## Everything that guards the project
+
+bench: setup ## Measure events per CPU second beside other ways to do the same job
+	@$(BIN)/python -m benchmarks.decide50 $(ARGS)
+
+lock: ## Resolve the dependencies anew
+	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -c requirements.lock --extra dev pyproject.toml -o requirements-dev.lock
+
+clean: ## Remove what was made here
+	@rm -rf .venv out .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build
