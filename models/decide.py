@@ -1,0 +1,120 @@
+"""DecideNextBestAction as one fold: context, funnel and ledger change together, in one state."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from models.context import ContextFold, ContextState
+from models.folds import Output, advance
+from models.funnel import Funnel
+from models.ledger import LedgerEvent, LedgerFold, LedgerState
+from models.times import Micros
+from schemas import DecisionRequest, Outcome, Signal
+
+Event = Signal | Outcome
+
+VERSION = 1
+
+
+class _Encoded(msgspec.Struct, array_like=True, gc=False):
+    """The state cell: both parts as their folds wrote them, so that each part has its own version."""
+
+    version: int
+    context: bytes
+    ledger: bytes
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Encoded).decode
+
+
+@dataclass(frozen=True, slots=True)
+class DecideState:
+    """All that is remembered of one customer."""
+
+    context: ContextState
+    ledger: LedgerState
+
+
+class DecideFold:
+    """The fused composition: what the chained one does with two keyed steps, in one.
+
+    The context fold says what an event means (duplicate, too late, observed, asks for a decision); the funnel
+    ranks; the ledger decides. The ledger sees exactly the events that it would see as a step of its own.
+    """
+
+    def __init__(self, context: ContextFold, funnel: Funnel, ledger: LedgerFold) -> None:
+        self._context = context
+        self._funnel = funnel
+        self._ledger = ledger
+
+    def initial(self) -> DecideState:
+        """A customer never seen."""
+        return DecideState(self._context.initial(), self._ledger.initial())
+
+    def step(self, state: DecideState, event: Event) -> tuple[DecideState, list[Output]]:
+        """Fold one event; decide if it asks for it."""
+        context, emitted = self._context.step(state.context, event)
+        ledger, outputs = state.ledger, []
+        for output in emitted:
+            for_ledger = self._for_ledger(output)
+            if for_ledger is None:
+                outputs.append(output)
+            else:
+                ledger, decided = advance(self._ledger, ledger, for_ledger)
+                outputs += decided
+        return DecideState(context, ledger), outputs
+
+    def _for_ledger(self, output: Output) -> LedgerEvent | None:
+        """What the ledger is to see of an output of the context fold."""
+        if isinstance(output, DecisionRequest):
+            return self._funnel.candidates(output)
+        if isinstance(output, Outcome | Signal):
+            return output
+        return None
+
+    def deadline(self, state: DecideState) -> Micros | None:
+        """When a session ends or an offer's time is up, whichever is first."""
+        context = self._context.deadline(state.context)
+        ledger = self._ledger.deadline(state.ledger)
+        if context is None or ledger is None:
+            return ledger if context is None else context
+        return min(context, ledger)
+
+    def expire(self, state: DecideState, now: Micros) -> tuple[DecideState, list[Output]]:
+        """End sessions and response windows that are due."""
+        context, ended = self._context.expire(state.context, now)
+        ledger, silent = self._ledger.expire(state.ledger, now)
+        return DecideState(context, ledger), ended + silent
+
+    def order(self, event: Event) -> tuple[Micros, int, str]:
+        """Event time, signals before outcomes, id."""
+        return self._context.order(event)
+
+    def encode(self, state: DecideState) -> bytes:
+        """One cell: a version and both parts."""
+        return _encode(
+            _Encoded(VERSION, self._context.encode(state.context), self._ledger.encode(state.ledger))
+        )
+
+    def decode(self, data: bytes) -> DecideState:
+        """Both parts again.
+
+        Raises:
+          ValueError: Not a state of this version, or a part is unreadable.
+        """
+        try:
+            encoded = _decode(data)
+        except msgspec.DecodeError as error:
+            raise ValueError(f"unreadable decision state: {error}") from error
+        if encoded.version != VERSION:
+            raise ValueError(f"decision state of version {encoded.version}, this code reads {VERSION}")
+        return DecideState(self._context.decode(encoded.context), self._ledger.decode(encoded.ledger))
+
+    def encode_event(self, event: Event) -> bytes:
+        """For the shuffle."""
+        return self._context.encode_event(event)
+
+    def decode_event(self, data: bytes) -> Event:
+        """From the shuffle."""
+        return self._context.decode_event(data)

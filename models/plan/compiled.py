@@ -1,0 +1,80 @@
+"""A plan ready to decide: loaded, checked, every part compiled once."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.arbitration import Arbitration
+from models.context import ContextFold
+from models.decide import DecideFold
+from models.engagement import ContextWeights, EngagementPolicy
+from models.explain import Reasons
+from models.features import FeatureTable
+from models.funnel import Funnel
+from models.ledger import LedgerFold
+from models.plan.load import Loaded, load_plan
+from models.plan.spec import PlanSpec
+from models.propensity.artifact import load as load_artifact
+from models.propensity.scorer import Scorer, bind
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """One decision plan: immutable, and the same for everything that has its digest."""
+
+    spec: PlanSpec
+    digest: str
+    canonical: bytes
+    table: FeatureTable
+    engagement: EngagementPolicy
+    context_weights: ContextWeights
+    scorer: Scorer
+    arbitration: Arbitration
+
+    @classmethod
+    def load(cls, path: Path) -> "Plan":
+        """Load and compile the plan at `path`, a YAML file or a folder with plan.yaml.
+
+        Raises:
+          PlanError: With everything that is wrong with it, by file and line.
+          ArtifactError: The propensity model is missing or is not what its manifest says.
+        """
+        return cls.compile(load_plan(path))
+
+    @classmethod
+    def compile(cls, loaded: Loaded) -> "Plan":
+        """Compile a plan that was loaded and found good."""
+        spec = loaded.spec
+        table = FeatureTable.of(spec)
+        artifact = load_artifact(loaded.folder / spec.model.path) if spec.model else None
+        return cls(
+            spec=spec,
+            digest=loaded.digest,
+            canonical=loaded.canonical,
+            table=table,
+            engagement=EngagementPolicy.of(spec, table.columns),
+            context_weights=ContextWeights.of(spec, table.columns),
+            scorer=bind(artifact, spec, table.vector_columns),
+            arbitration=Arbitration.of(spec),
+        )
+
+    @property
+    def funnel(self) -> Funnel:
+        """The steps between a request and its ranked candidates; they hold no state."""
+        return Funnel(self.table, self.engagement, self.context_weights, self.scorer, self.arbitration)
+
+    def context_fold(self) -> ContextFold:
+        """Signals and outcomes in, sessions and decision requests out."""
+        return ContextFold.of(self.spec, self.digest)
+
+    def ledger_fold(self) -> LedgerFold:
+        """Ranked candidates and outcomes in, decisions and feedback out."""
+        return LedgerFold.of(
+            self.spec,
+            self.digest,
+            rules=[(rule.stage, rule.id) for rule in self.engagement.rules],
+            reasons=Reasons(self.table, self.scorer, self.spec.arbitration.reasons),
+        )
+
+    def decide_fold(self) -> DecideFold:
+        """Everything between a signal and its decision, as one fold."""
+        return DecideFold(self.context_fold(), self.funnel, self.ledger_fold())

@@ -1,0 +1,1 @@
+"""Flags, endpoints, and the graph on one page. Nothing here decides anything."""

@@ -1,0 +1,248 @@
+"""`nextbeam`: decide, explain, ask, simulate and import from the shell."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pipelines.flags import Config, add_arguments
+from pipelines.locate import UsageError, find_plan, out_folder, run_folder
+
+Command = Callable[[argparse.Namespace, list[str]], int]
+
+RUN_EXAMPLE = """example:
+  nextbeam run --signals day/signals.jsonl --outcomes day/outcomes.jsonl --plan uk_bank --out out/day
+
+Any option of Beam can be appended, e.g. --direct_running_mode=multi_processing --direct_num_workers=2.
+Outputs are Parquet under DIR/{decisions,feedback,sessions,dead_letters}, partitioned by date, and DIR/summary.json.
+A second run into the same folder replaces the first."""
+
+QUERY_EXAMPLE = """example:
+  nextbeam query "SELECT o.action, COUNT(*) n FROM decisions, UNNEST(offers) o GROUP BY 1 ORDER BY 2 DESC" --out out/day
+
+The tables are decisions, feedback, sessions and dead_letters; the SQL is BigQuery's and runs there as it is."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; 0 is done, 1 is done with a finding, 2 is a question we could not answer."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    parser = _parser()
+    args, rest = parser.parse_known_args(argv)
+    if rest and args.command is not _run:
+        parser.error(f"unknown option {rest[0]!r}; `nextbeam {args.name} --help` lists what there is")
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        command: Command = args.command
+        return command(args, rest)
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; the outputs of an earlier run are as they were", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="nextbeam",
+        description="Next best actions for the customers of a bank: decided, explained, accounted for.",
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="name")
+    _add_run(commands)
+    _add_explain(commands)
+    _add_query(commands)
+    _add_simulate(commands)
+    _add_import(commands)
+    _add_train(commands)
+    _add_demo(commands)
+    return parser
+
+
+Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _add(
+    commands: Commands, name: str, command: Command, text: str, epilog: str = ""
+) -> argparse.ArgumentParser:  # type: ignore[valid-type]
+    added: argparse.ArgumentParser = commands.add_parser(  # type: ignore[attr-defined]
+        name,
+        help=text,
+        description=text[0].upper() + text[1:] + ".",
+        epilog=epilog,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    added.set_defaults(command=command)
+    return added
+
+
+def _add_run(commands: Commands) -> None:  # type: ignore[valid-type]
+    parser = _add(
+        commands, "run", _run, "decide everything in some files of signals and outcomes", RUN_EXAMPLE
+    )
+    add_arguments(parser)
+    parser.add_argument("--quiet", action="store_true", help="no progress and no summary on the terminal")
+
+
+def _run(args: argparse.Namespace, rest: list[str]) -> int:
+    config = Config.of(args)
+    from pipelines.launch import launch  # noqa: PLC0415  (Beam takes a second to import)
+    from pipelines.options import beam_options  # noqa: PLC0415
+    from pipelines.progress import shown  # noqa: PLC0415
+    from pipelines.report import show  # noqa: PLC0415
+
+    options = beam_options(rest)
+    with shown([*config.signals, *config.outcomes], quiet=args.quiet):
+        summary = launch(config, options)
+    if not args.quiet:
+        show(summary, config.out)
+    if not summary.accounted:
+        print(f"error: the accounts do not balance; see {config.out / 'summary.json'}", file=sys.stderr)
+    return 0 if summary.accounted else 1
+
+
+def _add_explain(commands: Commands) -> None:  # type: ignore[valid-type]
+    parser = _add(
+        commands, "explain", _explain, "tell why a decision is what it is, and why not anything else"
+    )
+    parser.add_argument(
+        "decision_id", metavar="DECISION_ID", help="the id, or as much of its start as is unique"
+    )
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder of the run")
+    parser.add_argument("--json", action="store_true", help="the whole record as JSON")
+
+
+def _explain(args: argparse.Namespace, _: list[str]) -> int:
+    import msgspec  # noqa: PLC0415
+
+    from models.explain import explain  # noqa: PLC0415
+    from pipelines.records import find_decision, plan_of  # noqa: PLC0415
+
+    out = run_folder(args.out)
+    decision = find_decision(out, args.decision_id)
+    if args.json:
+        print(msgspec.json.format(msgspec.json.encode(decision), indent=2).decode())
+    else:
+        print(explain(decision, plan_of(out)), end="")
+    return 0
+
+
+def _add_query(commands: Commands) -> None:  # type: ignore[valid-type]
+    parser = _add(commands, "query", _query, "run BigQuery SQL over the outputs of a run", QUERY_EXAMPLE)
+    parser.add_argument("sql", metavar="SQL", help="one SELECT; `-` reads it from standard input")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder of the run")
+    parser.add_argument(
+        "--format",
+        choices=("table", "csv", "json"),
+        default="table",
+        help="how to print (default: %(default)s)",
+    )
+
+
+def _query(args: argparse.Namespace, _: list[str]) -> int:
+    from pipelines.querying import query  # noqa: PLC0415
+    from pipelines.report import print_answer  # noqa: PLC0415
+
+    sql = sys.stdin.read() if args.sql == "-" else args.sql
+    print_answer(query(sql, run_folder(args.out)), args.format)
+    return 0
+
+
+def _add_simulate(commands: Commands) -> None:  # type: ignore[valid-type]
+    parser = _add(
+        commands, "simulate", _simulate, "write a synthetic bank: customers, their days, their answers"
+    )
+    _add_simulation(parser, customers=1000, days=1)
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder to write to")
+    parser.add_argument(
+        "--plan", default="uk_bank", help="the plan that decides in the loop (default: %(default)s)"
+    )
+
+
+def _add_simulation(parser: argparse.ArgumentParser, *, customers: int, days: int) -> None:
+    parser.add_argument(
+        "--customers",
+        type=int,
+        default=customers,
+        metavar="N",
+        help="how many customers (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--days", type=int, default=days, metavar="D", help="how many days (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=7,
+        metavar="S",
+        help="the same seed gives the same bytes (default: %(default)s)",
+    )
+
+
+def _simulate(args: argparse.Namespace, _: list[str]) -> int:
+    from pipelines.simulating import simulate  # noqa: PLC0415
+
+    manifest = simulate(
+        find_plan(args.plan), out_folder(args.out), customers=args.customers, days=args.days, seed=args.seed
+    )
+    for name, total in manifest.items():
+        print(f"{total:>12,}  {name}")
+    print(f"in {args.out}; decide it with:")
+    print(
+        f"  nextbeam run --signals {args.out}/signals.jsonl --outcomes {args.out}/outcomes.jsonl"
+        f" --plan {args.plan} --out {args.out}/run"
+    )
+    return 0
+
+
+def _add_import(commands: Commands) -> None:  # type: ignore[valid-type]
+    parser = _add(commands, "import", _import, "turn a table of events into signals, by a mapping")
+    parser.add_argument("source", metavar="FILE", help="CSV, JSON lines or Parquet, as the mapping says")
+    parser.add_argument(
+        "--mapping", required=True, metavar="MAPPING", help="a YAML file, or a shipped mapping"
+    )
+    parser.add_argument("--out", required=True, metavar="FILE", help="signals, as .jsonl or .parquet")
+
+
+def _import(args: argparse.Namespace, _: list[str]) -> int:
+    from pipelines.importing import import_from_shell  # noqa: PLC0415
+
+    return import_from_shell(args.mapping, args.source, args.out)
+
+
+def _add_train(commands: Commands) -> None:  # type: ignore[valid-type]
+    parser = _add(commands, "train", _train, "train, check and compile the propensity model of a plan")
+    from pipelines.train import add_arguments as add_training  # noqa: PLC0415
+
+    add_training(parser)
+
+
+def _train(args: argparse.Namespace, _: list[str]) -> int:
+    from pipelines.train import train  # noqa: PLC0415
+
+    return train(args)
+
+
+def _add_demo(commands: Commands) -> None:  # type: ignore[valid-type]
+    parser = _add(commands, "demo", _demo, "simulate a day of a bank, decide it and show what came of it")
+    _add_simulation(parser, customers=2000, days=1)
+    parser.add_argument(
+        "--out", default="out/demo", metavar="DIR", help="folder to write to (default: %(default)s)"
+    )
+
+
+def _demo(args: argparse.Namespace, _: list[str]) -> int:
+    from pipelines.demo import demo  # noqa: PLC0415
+
+    return demo(Path(args.out), customers=args.customers, days=args.days, seed=args.seed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""The decisioning pipeline: the graph on one page, and the entry point of deployments.
+
+signals ──► DecodeSignals ──┐                          ┌─► decisions
+                            ├─► DecideNextBestAction ──┼─► feedback
+outcomes ─► DecodeOutcomes ─┘                          ├─► sessions
+                                                       └─► dead letters
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import apache_beam as beam
+from apache_beam.pvalue import PCollection
+from apache_beam.typehints.decorators import no_annotations
+
+from pipelines.endpoints import ReadFiles, WriteFolder
+from pipelines.flags import Config, add_arguments
+from pipelines.locate import OUTPUTS, UsageError
+from pipelines.options import beam_options
+from schemas import DeadLetter, Decision, Feedback, SessionContext
+from transforms.decide import DecideChained, DecideNextBestAction
+from transforms.decode import DecodeOutcomes, DecodeSignals
+from transforms.plan_source import PlanSource
+
+
+class Records(NamedTuple):
+    """Everything that leaves the pipeline."""
+
+    decisions: PCollection[Decision]
+    feedback: PCollection[Feedback]
+    sessions: PCollection[SessionContext]
+    dead_letters: PCollection[DeadLetter]
+
+
+@no_annotations  # Beam cannot check a NamedTuple of PCollections; mypy can.
+def build(signals: PCollection[bytes], outcomes: PCollection[bytes], config: Config) -> Records:
+    """The whole way of the data, from payloads to records."""
+    plan = PlanSource(str(config.plan))
+    mapping = str(config.mapping) if config.mapping else None
+    decoded = signals | "DecodeSignals" >> DecodeSignals(plan, mapping=mapping)
+    answered = outcomes | "DecodeOutcomes" >> DecodeOutcomes(plan)
+    decide = DecideNextBestAction if config.composition == "fused" else DecideChained
+    decided = (decoded.events, answered.events) | "DecideNextBestAction" >> decide(plan)
+    dead_letters = (
+        decoded.dead_letters,
+        answered.dead_letters,
+        decided.dead_letters,
+    ) | "DeadLetters" >> beam.Flatten()
+    return Records(decided.decisions, decided.feedback, decided.sessions, dead_letters)
+
+
+def connect(pipeline: beam.Pipeline, config: Config, out: str) -> None:
+    """The graph between files and folders."""
+    signals = pipeline | "ReadSignals" >> ReadFiles(config.signals)
+    outcomes = pipeline | "ReadOutcomes" >> ReadFiles(config.outcomes)
+    records = build(signals, outcomes, config)
+    for name in OUTPUTS:
+        getattr(records, name) | f"Write_{name}" >> WriteFolder(out, name)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the pipeline with flags; what it did is in DIR/summary.json."""
+    from pipelines.launch import launch  # noqa: PLC0415  (it imports this module)
+
+    parser = argparse.ArgumentParser(prog="python -m pipelines.decisioning", allow_abbrev=False)
+    add_arguments(parser)
+    known, flags = parser.parse_known_args(argv)
+    try:
+        summary = launch(Config.of(known), beam_options(flags))
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0 if summary.accounted else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,40 @@
+"""`make demo`: a day of a bank, simulated, decided, summed up, and two decisions explained."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.rule import Rule
+
+from models.explain import explain
+from pipelines.flags import Config
+from pipelines.launch import launch
+from pipelines.locate import find_plan
+from pipelines.options import beam_options
+from pipelines.progress import shown
+from pipelines.records import find_decision, plan_of
+from pipelines.report import show
+from pipelines.simulating import simulate
+
+
+def demo(out: Path, *, customers: int, days: int, seed: int) -> int:
+    """Everything the project does, once, on data that it makes itself."""
+    console = Console()
+    plan = find_plan("uk_bank")
+    bank, run = out / "bank", out / "run"
+    console.print(
+        f"[bold]1. A bank[/bold]: {customers:,} customers, {days} day(s), seed {seed}", highlight=False
+    )
+    simulate(plan, bank, customers=customers, days=days, seed=seed)
+    console.print("[bold]2. Decisions[/bold] on DirectRunner", highlight=False)
+    config = Config(
+        signals=(str(bank / "signals.jsonl"),), outcomes=(str(bank / "outcomes.jsonl"),), plan=plan, out=run
+    )
+    with shown([*config.signals, *config.outcomes], quiet=False):
+        summary = launch(config, beam_options([]))
+    show(summary, run, console)
+    spec = plan_of(run)
+    console.print("\n[bold]3. Two decisions, explained[/bold]", highlight=False)
+    for example in summary.examples:
+        console.print(Rule(style="dim"))
+        console.print(explain(find_decision(run, example), spec), highlight=False, markup=False, end="")
+    return 0 if summary.accounted else 1

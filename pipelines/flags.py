@@ -1,0 +1,87 @@
+"""The flags of a run, and their frozen, checked form. No Beam: help must be quick."""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.locate import (
+    CATALOGUES,
+    MAPPINGS,
+    UsageError,
+    find_files,
+    find_mapping,
+    find_plan,
+    out_folder,
+    shipped,
+)
+
+COMPOSITIONS = ("fused", "chained")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of the decisioning pipeline; the CLI and Beam's own parser share them."""
+    parser.add_argument(
+        "--signals",
+        nargs="+",
+        metavar="FILE",
+        help="signals: JSON lines (.jsonl, also .gz) or Parquet; several files or patterns",
+    )
+    parser.add_argument(
+        "--outcomes",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="outcomes of earlier offers, in the same formats",
+    )
+    parser.add_argument(
+        "--plan",
+        metavar="PLAN",
+        help="the decision plan: a YAML file, a folder with plan.yaml, or a shipped one: "
+        + ", ".join(shipped(CATALOGUES)),
+    )
+    parser.add_argument(
+        "--mapping",
+        metavar="MAPPING",
+        help="how rows of another format become signals: a YAML file or a shipped one: "
+        + ", ".join(shipped(MAPPINGS)),
+    )
+    parser.add_argument(
+        "--out", metavar="DIR", help="folder for the outputs; those of an earlier run are replaced"
+    )
+    parser.add_argument(
+        "--composition",
+        choices=COMPOSITIONS,
+        default="fused",
+        help="fused: one keyed step, model inline; chained: five transforms, RunInference (default: %(default)s)",
+    )
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a run is to do, checked."""
+
+    signals: tuple[str, ...]
+    outcomes: tuple[str, ...]
+    plan: Path
+    out: Path
+    mapping: Path | None = None
+    composition: str = "fused"
+
+    @classmethod
+    def of(cls, args: argparse.Namespace) -> "Config":
+        """Check the flags.
+
+        Raises:
+          UsageError: A file is missing or of an unknown kind, or a flag is.
+        """
+        for flag in ("signals", "plan", "out"):
+            if not getattr(args, flag):
+                raise UsageError(f"--{flag} is missing; `nextbeam run --help` shows an example")
+        return cls(
+            signals=find_files("--signals", args.signals),
+            outcomes=find_files("--outcomes", args.outcomes or []),
+            plan=find_plan(args.plan),
+            out=out_folder(args.out),
+            mapping=find_mapping(args.mapping) if args.mapping else None,
+            composition=args.composition,
+        )

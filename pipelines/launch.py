@@ -1,0 +1,86 @@
+"""Run the pipeline on this machine: outputs appear whole or not at all, and are counted."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apache_beam as beam
+import msgspec
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.runner import PipelineResult
+
+from models.plan.compiled import Plan
+from models.plan.load import PlanError
+from models.propensity.artifact import ArtifactError
+from pipelines.decisioning import connect
+from pipelines.flags import Config
+from pipelines.locate import OUTPUTS, UsageError
+from pipelines.summary import Summary, count, summarise
+
+Progress = Callable[[], None]
+
+
+def launch(config: Config, options: PipelineOptions) -> Summary:
+    """Decide everything in the inputs; replace what an earlier run left in the output folder.
+
+    Raises:
+      UsageError: The plan or the mapping is not good; nothing was started.
+    """
+    plan = checked_plan(config.plan)
+    config.out.mkdir(parents=True, exist_ok=True)
+    with _staging(config.out) as staging:
+        started, cpu = time.perf_counter(), time.process_time()
+        result = _run(config, options, staging)
+        spent = {
+            "wall_s": round(time.perf_counter() - started, 2),
+            "cpu_s": round(time.process_time() - cpu, 2),
+        }
+        (staging / "plan.json").write_bytes(plan.canonical)
+        summary = summarise(staging, plan, count(result), spent)
+        (staging / "summary.json").write_bytes(
+            msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n"
+        )
+        _publish(staging, config.out)
+    return summary
+
+
+def checked_plan(path: Path) -> Plan:
+    """The plan, compiled; refused whole when anything is wrong with it."""
+    try:
+        return Plan.load(path)
+    except (PlanError, ArtifactError) as error:
+        raise UsageError(str(error)) from error
+
+
+def _run(config: Config, options: PipelineOptions, staging: Path) -> PipelineResult:
+    pipeline = beam.Pipeline(options=options)
+    connect(pipeline, config, str(staging))
+    result = pipeline.run()
+    result.wait_until_finish()
+    return result
+
+
+@contextmanager
+def _staging(out: Path) -> Iterator[Path]:
+    """A folder beside the outputs, on the same file system so that publishing is a rename."""
+    folder = Path(tempfile.mkdtemp(prefix=".run-", dir=out))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _publish(staging: Path, out: Path) -> None:
+    """Swap the new outputs in. The summary goes first and comes last: without it there is no run."""
+    names = [*OUTPUTS, "plan.json", "summary.json"]
+    (out / "summary.json").unlink(missing_ok=True)
+    for name in names:
+        old, new = out / name, staging / name
+        if old.is_dir():
+            shutil.rmtree(old)
+        if not new.exists():
+            new.mkdir()
+        new.replace(old)

@@ -1,0 +1,54 @@
+"""Beam's options out of the flags that are not ours, with the local runner pinned."""
+
+import argparse
+from collections.abc import Sequence
+
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipelines.locate import UsageError
+
+
+def beam_options(flags: Sequence[str]) -> PipelineOptions:
+    """Beam's options out of the flags that are not ours; the local runner is pinned.
+
+    Plain DirectRunner would first try to download another runner, without a time-out.
+
+    Raises:
+      UsageError: A flag is neither ours nor Beam's.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    seen: set[str] = set()
+    for options in _all_options(PipelineOptions):
+        _merge(parser, options, seen)
+    known, unknown = parser.parse_known_args(list(flags))
+    if unknown:
+        raise UsageError(
+            f"unknown option {unknown[0]!r}; `nextbeam run --help` lists ours, Beam's documentation Beam's"
+        )
+    pinned = list(flags)
+    if known.runner in (None, "DirectRunner") and not _needs_direct(known):
+        pinned += ["--runner=FnApiRunner"]
+    return PipelineOptions(pinned)
+
+
+def _needs_direct(known: argparse.Namespace) -> bool:
+    """DirectRunner hands the options to worker processes, FnApiRunner does not."""
+    return getattr(known, "direct_running_mode", None) in ("multi_processing", "multi_threading")
+
+
+def _all_options(root: type[PipelineOptions]) -> list[type[PipelineOptions]]:
+    found = []
+    for options in root.__subclasses__():
+        found += [options, *_all_options(options)]
+    return found
+
+
+def _merge(parser: argparse.ArgumentParser, options: type[PipelineOptions], seen: set[str]) -> None:
+    if options.__name__ in seen:
+        return
+    seen.add(options.__name__)
+    own = argparse.ArgumentParser(add_help=False, conflict_handler="resolve")
+    options._add_argparse_args(own)
+    for action in own._actions:
+        if not any(flag in parser._option_string_actions for flag in action.option_strings):
+            parser._add_action(action)

@@ -1,0 +1,48 @@
+"""Records of a run, read back as contracts."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from models.plan.load import load_plan
+from models.plan.spec import PlanSpec
+from pipelines.locate import UsageError, run_folder
+from schemas import Decision
+from schemas.arrow import from_row
+
+
+def find_decision(out: Path, decision_id: str) -> Decision:
+    """The decision with this id, or the only one whose id starts with it.
+
+    Raises:
+      UsageError: There is none, or more than one.
+    """
+    found: dict[str, Decision] = {}
+    for file in parquet_files(out, "decisions"):
+        ids = pq.read_table(file, columns=["decision_id"]).column(0).to_pylist()
+        rows = [i for i, each in enumerate(ids) if each.startswith(decision_id)]
+        if rows:
+            table = pq.read_table(file, partitioning=None).take(rows)
+            found |= {row["decision_id"]: from_row(Decision, row) for row in table.to_pylist()}
+    if not found:
+        raise UsageError(
+            f"no decision {decision_id!r} in {str(out)!r}; "
+            f"`nextbeam query 'SELECT decision_id FROM decisions LIMIT 10' --out {out}` lists some"
+        )
+    if len(found) > 1 and decision_id not in found:
+        some = ", ".join(sorted(found)[:3])
+        raise UsageError(
+            f"{len(found)} decisions start with {decision_id!r} ({some}, ...); give more of the id"
+        )
+    return found.get(decision_id) or next(iter(found.values()))
+
+
+def parquet_files(out: Path, table: str) -> Iterator[Path]:
+    """The files of one kind of record, in order."""
+    yield from sorted((run_folder(out) / table).glob("date=*/*.parquet"))
+
+
+def plan_of(out: Path) -> PlanSpec:
+    """The plan that a run decided by, as it was written beside the outputs."""
+    return load_plan(out / "plan.json").spec

@@ -1,0 +1,134 @@
+"""What a run did, for a terminal."""
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.querying import Answer
+from pipelines.summary import Accounting, Summary
+
+
+def show(summary: Summary, out: Path, console: Console | None = None) -> None:
+    """Print the summary: accounts, offers, funnel, feedback, dead letters, and where to look next."""
+    console = console or Console()
+    console.print()
+    model = summary.model_digest or "none, starting propensities"
+    console.print(f"[bold]{summary.plan}[/bold]  plan {summary.plan_digest}  model {model}", highlight=False)
+    _show_accounts(console, summary)
+    _show_offered(console, summary)
+    _show_funnel(console, summary)
+    _show_pairs(console, "Feedback", summary.feedback, "outcome")
+    _show_pairs(console, "Dead letters", summary.dead_letters, "reason")
+    console.print(f"\nOutputs lie in [bold]{out}[/bold]. Ask them, in BigQuery SQL:", highlight=False)
+    console.print(
+        f'  nextbeam query "SELECT channel, COUNT(*) AS n FROM decisions GROUP BY 1" --out {out}',
+        highlight=False,
+        soft_wrap=True,
+    )
+    if summary.examples:
+        console.print(f"  nextbeam explain {summary.examples[0][:12]} --out {out}", highlight=False)
+
+
+def identity(accounting: Accounting) -> str:
+    """The accounting identity with its numbers."""
+    sign = "=" if accounting.balanced else "≠"
+    return (
+        f"{accounting.inputs:,} inputs {sign} {accounting.decided:,} decided + {accounting.observed:,} observed"
+        f" + {accounting.duplicates:,} duplicates + {accounting.dead_letters:,} dead letters"
+    )
+
+
+def _show_accounts(console: Console, summary: Summary) -> None:
+    style = "green" if summary.accounted else "bold red"
+    console.print(f"  [{style}]{identity(summary.accounting)}[/{style}]", highlight=False)
+    offers = sum(row.offers for row in summary.offered)
+    silent = ", ".join(f"{row.count:,} {row.name.replace('_', ' ')}" for row in summary.no_action) or "none"
+    console.print(
+        f"  {summary.rows['decisions']:,} decisions for {summary.customers:,} customers, {offers:,} offers;"
+        f" without an offer: {silent}",
+        highlight=False,
+    )
+    console.print(
+        f"  {summary.rows['sessions']:,} sessions; {summary.spent['wall_s']:.1f} s, "
+        f"{summary.spent['cpu_s']:.1f} CPU s in this process",
+        highlight=False,
+    )
+
+
+def _show_offered(console: Console, summary: Summary) -> None:
+    table = _table("Offered", ("issue", "group", "channel"), ("offers", "customers", "positive"))
+    for row in summary.offered:
+        table.add_row(
+            row.issue, row.group, row.channel, f"{row.offers:,}", f"{row.customers:,}", f"{row.positive:,}"
+        )
+    console.print(table)
+
+
+def _show_funnel(console: Console, summary: Summary) -> None:
+    table = _table("Where candidates left the funnel", ("stage",), ("candidates", "share"))
+    table.add_column("")
+    table.add_column("most frequent rules", overflow="fold")
+    for row in summary.funnel:
+        rules = ", ".join(f"{rule} {n:,}" for rule, n in row.top_rules)
+        bar = "█" * round(row.share * 24)
+        table.add_row(row.stage, f"{row.candidates:,}", f"{row.share:.1%}", bar, rules)
+    console.print(table)
+
+
+def _show_pairs(console: Console, title: str, rows: Iterable[Any], name: str) -> None:
+    table = _table(title, (name,), ("count",))
+    for row in rows:
+        table.add_row(row.name, f"{row.count:,}")
+    if table.row_count:
+        console.print(table)
+
+
+def _table(title: str, names: Sequence[str], numbers: Sequence[str]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for name in names:
+        table.add_column(name, no_wrap=True)
+    for number in numbers:
+        table.add_column(number, justify="right", no_wrap=True)
+    return table
+
+
+def print_answer(answer: Answer, form: str) -> None:
+    """Print rows as a table, CSV or JSON lines."""
+    if form == "csv":
+        writer = csv.writer(sys.stdout)
+        writer.writerow(answer.columns)
+        writer.writerows([_flat(cell) for cell in row] for row in answer.rows)
+    elif form == "json":
+        for row in answer.rows:
+            print(json.dumps(dict(zip(answer.columns, row, strict=True)), default=_json, ensure_ascii=False))
+    else:
+        table = Table(box=None, pad_edge=False)
+        for column in answer.columns:
+            table.add_column(column, overflow="fold")
+        for row in answer.rows:
+            table.add_row(*(str(_flat(cell)) for cell in row))
+        Console().print(table)
+        print(f"({len(answer.rows)} rows)")
+
+
+def _flat(cell: object) -> object:
+    if cell is None:
+        return ""
+    if isinstance(cell, dict | list | tuple):
+        return json.dumps(cell, default=_json, ensure_ascii=False)
+    return _json(cell) if isinstance(cell, bytes) else cell
+
+
+def _json(value: object) -> str:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    return str(value)

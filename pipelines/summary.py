@@ -1,0 +1,209 @@
+"""What a run did: counted twice, by the pipeline's counters and in its outputs, and compared."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import duckdb
+import msgspec
+from apache_beam.metrics.metric import MetricsFilter
+from apache_beam.runners.runner import PipelineResult
+
+from models.plan.compiled import Plan
+from pipelines.locate import OUTPUTS
+from schemas import Stage
+from schemas.arrow import arrow_schema
+
+STAGE_ORDER = {stage.value: index for index, stage in enumerate(Stage)}
+
+
+class Accounting(msgspec.Struct, frozen=True, kw_only=True):
+    """inputs = decided + observed + duplicates + dead letters, always."""
+
+    inputs: int
+    decided: int
+    observed: int
+    duplicates: int
+    dead_letters: int
+    skipped: int = 0
+    """Rows that the import mapping leaves out by its own rule; no inputs."""
+
+    @property
+    def balanced(self) -> bool:
+        """Whether the identity holds."""
+        return self.inputs == self.decided + self.observed + self.duplicates + self.dead_letters
+
+
+class Offered(msgspec.Struct, frozen=True, kw_only=True):
+    """Offers of one issue and group in one channel, and the responses so far."""
+
+    issue: str
+    group: str
+    channel: str
+    offers: int
+    customers: int
+    positive: int
+
+
+class Left(msgspec.Struct, frozen=True, kw_only=True):
+    """Candidates that left the funnel at one stage."""
+
+    stage: str
+    candidates: int
+    share: float
+    top_rules: tuple[tuple[str, int], ...]
+
+
+class Named(msgspec.Struct, frozen=True, kw_only=True):
+    """A count with a name."""
+
+    name: str
+    count: int
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """What DIR/summary.json holds."""
+
+    plan: str
+    plan_digest: str
+    model_digest: str
+    accounting: Accounting
+    accounted: bool
+    rows: dict[str, int]
+    customers: int
+    no_action: tuple[Named, ...]
+    offered: tuple[Offered, ...]
+    funnel: tuple[Left, ...]
+    feedback: tuple[Named, ...]
+    dead_letters: tuple[Named, ...]
+    examples: tuple[str, ...]
+    spent: dict[str, float]
+
+
+def count(result: PipelineResult) -> dict[str, int]:
+    """The counters of a run as `namespace/name`."""
+    counters = result.metrics().query(MetricsFilter())["counters"]
+    totals: dict[str, int] = {}
+    for counter in counters:
+        name = f"{counter.key.metric.namespace}/{counter.key.metric.name}"
+        totals[name] = totals.get(name, 0) + counter.result
+    return totals
+
+
+def account(counters: Mapping[str, int]) -> Accounting:
+    """The accounting identity from the counters."""
+
+    def total(name: str) -> int:
+        return counters.get(name, 0)
+
+    rejected = total("signals/rejected") + total("outcomes/rejected")
+    skipped = total("signals/skipped")
+    return Accounting(
+        inputs=total("signals/read") + total("outcomes/read") - skipped,
+        decided=total("accounting/decided"),
+        observed=total("accounting/observed"),
+        duplicates=total("accounting/duplicates"),
+        dead_letters=total("accounting/dead_letters") + rejected,
+        skipped=skipped,
+    )
+
+
+def summarise(folder: Path, plan: Plan, counters: Mapping[str, int], spent: dict[str, float]) -> Summary:
+    """Count the outputs in `folder` and compare them with the counters."""
+    accounting = account(counters)
+    with duckdb.connect(":memory:") as db:
+        rows = {name: _attach(db, folder, name) for name in OUTPUTS}
+        agree = rows["decisions"] == accounting.decided and rows["dead_letters"] == accounting.dead_letters
+        return Summary(
+            plan=plan.spec.name,
+            plan_digest=plan.digest,
+            model_digest=plan.scorer.digest,
+            accounting=accounting,
+            accounted=accounting.balanced and agree,
+            rows=rows,
+            customers=_one(db, "SELECT count(DISTINCT customer_id) FROM decisions"),
+            no_action=_named(
+                db, "SELECT no_action, count(*) FROM decisions WHERE no_action IS NOT NULL GROUP BY 1"
+            ),
+            offered=_offered(db),
+            funnel=_funnel(db),
+            feedback=_named(db, "SELECT outcome, count(*) FROM feedback GROUP BY 1"),
+            dead_letters=_named(db, "SELECT reason, count(*) FROM dead_letters GROUP BY 1"),
+            examples=_examples(db),
+            spent=spent,
+        )
+
+
+def _attach(db: duckdb.DuckDBPyConnection, folder: Path, name: str) -> int:
+    if any((folder / name).glob("date=*/*.parquet")):
+        source = f"read_parquet('{folder / name}/date=*/*.parquet', hive_partitioning = false)"
+        db.execute(f"CREATE VIEW {name} AS SELECT * FROM {source}")
+    else:
+        db.register(name, arrow_schema(OUTPUTS[name]).empty_table())
+    return _one(db, f"SELECT count(*) FROM {name}")
+
+
+def _one(db: duckdb.DuckDBPyConnection, sql: str) -> int:
+    row = db.execute(sql).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _named(db: duckdb.DuckDBPyConnection, sql: str) -> tuple[Named, ...]:
+    rows = db.execute(f"{sql} ORDER BY 2 DESC, 1").fetchall()
+    return tuple(Named(name=name, count=total) for name, total in rows)
+
+
+def _offered(db: duckdb.DuckDBPyConnection) -> tuple[Offered, ...]:
+    rows = db.execute(
+        """
+        WITH offers AS (
+          SELECT decision_id, customer_id, UNNEST(offers, recursive := false) AS offer FROM decisions
+        ), positive AS (
+          SELECT DISTINCT decision_id, rank FROM feedback WHERE label
+        )
+        SELECT offer.issue, offer."group", offer.channel, count(*), count(DISTINCT customer_id), count(p.rank)
+        FROM offers LEFT JOIN positive p ON p.decision_id = offers.decision_id AND p.rank = offer.rank
+        GROUP BY ALL ORDER BY 1, 2, 3
+        """
+    ).fetchall()
+    names = ("issue", "group", "channel", "offers", "customers", "positive")
+    return tuple(Offered(**dict(zip(names, row, strict=True))) for row in rows)
+
+
+def _funnel(db: duckdb.DuckDBPyConnection) -> tuple[Left, ...]:
+    rows = db.execute(
+        """
+        WITH removals AS (SELECT UNNEST(removed) AS r FROM decisions),
+        ranked AS (SELECT UNNEST(ranked) AS c FROM decisions),
+        gone AS (
+          SELECT r.stage AS stage, r.rule AS rule, sum(len(r.actions)) AS n FROM removals GROUP BY 1, 2
+          UNION ALL SELECT c.stage, c.rule, count(*) FROM ranked GROUP BY 1, 2
+        )
+        SELECT stage, rule, CAST(n AS BIGINT) FROM gone ORDER BY n DESC, rule
+        """
+    ).fetchall()
+    total = sum(n for _, _, n in rows) or 1
+    stages = sorted({stage for stage, _, _ in rows}, key=lambda stage: STAGE_ORDER[stage])
+    return tuple(
+        Left(
+            stage=stage,
+            candidates=sum(n for s, _, n in rows if s == stage),
+            share=sum(n for s, _, n in rows if s == stage) / total,
+            top_rules=tuple((rule, n) for s, rule, n in rows if s == stage and rule)[:3],
+        )
+        for stage in stages
+    )
+
+
+def _examples(db: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """Two decisions worth reading: the one with most ways out and offers, and one of another channel."""
+    rows = db.execute(
+        """
+        SELECT decision_id, channel FROM decisions WHERE len(offers) > 0
+        ORDER BY len(list_distinct(list_transform(ranked, lambda c: c.stage))) DESC,
+                 len(removed) DESC, len(offers) DESC, decision_id
+        """
+    ).fetchall()
+    if not rows:
+        return ()
+    other = next((row for row in rows if row[1] != rows[0][1]), rows[-1])
+    return tuple(dict.fromkeys((rows[0][0], other[0])))
