@@ -1,0 +1,122 @@
+"""The expressions of a plan, compiled: whole groups of conditions as one Python function each.
+
+What an expression means: comparisons, `in`, arithmetic and boolean fields with a missing value are *unknown*;
+`not` of unknown is unknown; `and` is false if a part is false, else unknown if a part is unknown; `or` is
+true if a part is true, else unknown if a part is unknown; `known(field)` is never unknown (Kleene's strong
+logic). A condition is **met only if it is certainly true**. Absent, null, NaN, a quotient by zero, and a value
+whose type is not the declared one are all missing.
+
+`models.plan.syntax` says what may be written, `models.plan.fields` what can be named, `models.plan.emit` how
+it runs.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from models.plan.conditions import AllOf, Among, AnyOf, Compare, Condition, Constant, Not, Ref
+from models.plan.emit import Emitter, define
+from models.plan.fields import Field, Scope, fields_of
+from models.plan.spec import PlanSpec, TriggerSpec
+from models.plan.syntax import ExpressionError, parse
+from schemas import Outcome, Signal
+
+__all__ = ["ExpressionError", "Filters", "Triggers", "compile_filters", "compile_triggers", "parse"]
+
+Event = Signal | Outcome
+Profile = Mapping[str, Any]
+
+Filters = Callable[[Event], tuple[bool, ...]]
+"""Which of the filters an event certainly meets, in their order."""
+
+Triggers = Callable[[Signal, Profile], TriggerSpec | None]
+"""The first trigger that a signal and what is known of its customer meet."""
+
+_ROOTS = MappingProxyType({"attributes": "event.attributes"})
+
+
+def compile_filters(texts: Sequence[str], spec: PlanSpec) -> Filters:
+    """One function for all filters of events, each evaluated as `certainly true`.
+
+    On an outcome, `signal.*` is missing, and the other way round. There is one body of code per signal type
+    that the filters name, in which the type is a constant: what cannot match is not even looked at.
+
+    Raises:
+      ExpressionError: One of them cannot be used.
+    """
+    table = fields_of(spec, Scope.EVENT)
+    conditions = [parse(text, table) for text in texts]
+    signal_missing = {name: None for name in table.fields if name.startswith("signal.")}
+    outcome_missing = {name: None for name in table.fields if name.startswith("outcome.")}
+
+    def compiled(fixed: Mapping[str, str | None]) -> Filters:
+        emitter = Emitter(_ROOTS, fixed)
+        sources = [emitter.certainly(condition) for condition in conditions]
+        answer = f"return ({', '.join(sources)}{',' if sources else ''})"
+        function: Filters = define("filters", "event", [*emitter.prologue(), answer], {})
+        return function
+
+    named = _types_named(conditions)
+    by_type = {name: compiled({**outcome_missing, "signal.type": name}) for name in named}
+    other = compiled(outcome_missing)
+    of_outcome = compiled(signal_missing)
+
+    def filters(event: Event) -> tuple[bool, ...]:
+        if event.__class__ is Signal:
+            return by_type.get(event.type, other)(event)
+        return of_outcome(event)
+
+    return filters
+
+
+def compile_triggers(spec: PlanSpec) -> Triggers:
+    """One function over all triggers of the plan, in the order written; it stops at the first that is met.
+
+    Raises:
+      ExpressionError: A trigger's condition cannot be used.
+    """
+    table = fields_of(spec, Scope.TRIGGER)
+    conditions = [parse(trigger.when, table) for trigger in spec.triggers]
+
+    def compiled(fixed: Mapping[str, str]) -> Triggers:
+        emitter = Emitter(_ROOTS, fixed)
+        sources = [emitter.certainly(condition) for condition in conditions]
+        tests = [
+            f"if {source}: return _triggers[{i}]" for i, source in enumerate(sources) if source != "False"
+        ]
+        names = {"_triggers": spec.triggers}
+        function: Triggers = define(
+            "triggers", "event, customer", [*emitter.prologue(), *tests, "return None"], names
+        )
+        return function
+
+    by_type = {name: compiled({"signal.type": name}) for name in _types_named(conditions)}
+    other = compiled({})
+
+    def first_trigger(signal: Signal, customer: Profile) -> TriggerSpec | None:
+        return by_type.get(signal.type, other)(signal, customer)
+
+    return first_trigger
+
+
+def _types_named(conditions: Sequence[Condition]) -> list[str]:
+    """Signal types that some condition names, sorted."""
+    found: set[str] = set()
+    open_conditions = list(conditions)
+    while open_conditions:
+        match open_conditions.pop():
+            case AllOf(parts=parts) | AnyOf(parts=parts):
+                open_conditions += parts
+            case Not(part=part):
+                open_conditions.append(part)
+            case Compare(left=Ref(field=field), right=Constant(value=str() as name)) if _is_type(field):
+                found.add(name)
+            case Compare(right=Ref(field=field), left=Constant(value=str() as name)) if _is_type(field):
+                found.add(name)
+            case Among(item=Ref(field=field), values=values) if _is_type(field):
+                found.update(value for value in values if isinstance(value, str))
+    return sorted(found)
+
+
+def _is_type(field: Field) -> bool:
+    return field.name == "signal.type"
