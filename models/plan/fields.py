@@ -121,6 +121,16 @@ def _request_fields(spec: PlanSpec) -> Iterator[Field]:
     yield _text("request.page", "request", "page", spec.vocabulary.pages, "Page that asks.")
     yield _text("request.direction", "request", "direction", directions, "Who opened.", always=True)
     yield _text("request.trigger", "request", "trigger", triggers, "The trigger that asked, if one did.")
+    yield Field(
+        "request.placements",
+        "strings",
+        "request",
+        "request.placements",
+        tuple(spec.placements),
+        True,
+        True,
+        "Placements to fill.",
+    )
     yield _number("request.hour", "integer", "local", "local.hour", "0 to 23, in the plan's time zone.")
     yield _number("request.weekday", "integer", "local", "local.weekday()", "0 is Monday, 6 is Sunday.")
     yield from _mapped("request.attributes", "attributes", spec.vocabulary.attributes)
