@@ -11,7 +11,6 @@ it runs.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 from models.plan.conditions import AllOf, Among, AnyOf, Compare, Condition, Constant, Not, Ref
@@ -32,8 +31,6 @@ Filters = Callable[[Event], tuple[bool, ...]]
 Triggers = Callable[[Signal, Profile], TriggerSpec | None]
 """The first trigger that a signal and what is known of its customer meet."""
 
-_ROOTS = MappingProxyType({"attributes": "event.attributes"})
-
 
 def compile_filters(texts: Sequence[str], spec: PlanSpec) -> Filters:
     """One function for all filters of events, each evaluated as `certainly true`.
@@ -50,7 +47,7 @@ def compile_filters(texts: Sequence[str], spec: PlanSpec) -> Filters:
     outcome_missing = {name: None for name in table.fields if name.startswith("outcome.")}
 
     def compiled(fixed: Mapping[str, str | None]) -> Filters:
-        emitter = Emitter(_ROOTS, fixed)
+        emitter = Emitter(table.roots, fixed)
         sources = [emitter.certainly(condition) for condition in conditions]
         answer = f"return ({', '.join(sources)}{',' if sources else ''})"
         function: Filters = define("filters", "event", [*emitter.prologue(), answer], {})
@@ -79,7 +76,7 @@ def compile_triggers(spec: PlanSpec) -> Triggers:
     conditions = [parse(trigger.when, table) for trigger in spec.triggers]
 
     def compiled(fixed: Mapping[str, str]) -> Triggers:
-        emitter = Emitter(_ROOTS, fixed)
+        emitter = Emitter(table.roots, fixed)
         sources = [emitter.certainly(condition) for condition in conditions]
         tests = [
             f"if {source}: return _triggers[{i}]" for i, source in enumerate(sources) if source != "False"

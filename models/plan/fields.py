@@ -3,12 +3,25 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Literal
 
 from models.plan.spec import FieldSpec, PlanSpec
 from schemas.common import Direction, OutcomeKind
 
 FieldType = Literal["integer", "number", "string", "boolean", "strings"]
+
+
+_EVENT_ROOTS = MappingProxyType({"attributes": "event.attributes"})
+_REQUEST_ROOTS = MappingProxyType(
+    {
+        "attributes": "request.attributes",
+        "customer": "request.context.customer",
+        "session": "request.context.session",
+        "features": "request.context.features",
+        "local": "request.requested_at.astimezone(_zone)",
+    }
+)
 
 
 class Scope(StrEnum):
@@ -55,6 +68,11 @@ class FieldTable:
     prefixes: tuple[str, ...]
     """What field names start with here, whether or not the plan declares any such field."""
     fields: Mapping[str, Field]
+
+    @property
+    def roots(self) -> Mapping[str, str]:
+        """Python source of the locals that reading code starts from, where they are no arguments."""
+        return _REQUEST_ROOTS if self.scope is Scope.DECISION else _EVENT_ROOTS
 
 
 def feature_columns(spec: PlanSpec) -> tuple[str, ...]:
