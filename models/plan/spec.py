@@ -23,7 +23,7 @@ class _Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of all parts of a plan: immutable, named fields, nothing unknown."""
 
 
-class FieldSpec(_Spec, kw_only=True):
+class FieldSpec(_Spec, frozen=True, kw_only=True):
     """A typed fact: an attribute of a signal or a field of the customer's profile."""
 
     type: Literal["integer", "number", "string", "boolean", "strings"]
@@ -34,7 +34,7 @@ class FieldSpec(_Spec, kw_only=True):
     description: str = ""
 
 
-class ChannelSpec(_Spec, kw_only=True):
+class ChannelSpec(_Spec, frozen=True, kw_only=True):
     """A way to reach the customer."""
 
     direction: Direction
@@ -43,7 +43,7 @@ class ChannelSpec(_Spec, kw_only=True):
     description: str = ""
 
 
-class VocabularySpec(_Spec, kw_only=True):
+class VocabularySpec(_Spec, frozen=True, kw_only=True):
     """What signals may say. A signal outside of it is a dead letter with the reason unknown_value."""
 
     signal_types: tuple[Name, ...]
@@ -56,7 +56,7 @@ class VocabularySpec(_Spec, kw_only=True):
     """Profile fields; others are ignored."""
 
 
-class SessionSpec(_Spec, kw_only=True):
+class SessionSpec(_Spec, frozen=True, kw_only=True):
     """When a session ends, and how late an event may be."""
 
     gap: Duration = "30m"
@@ -67,13 +67,13 @@ class SessionSpec(_Spec, kw_only=True):
     """gap: our own sessions, across devices. declared: the channel's session_id, where given."""
 
 
-class DedupeSpec(_Spec, kw_only=True):
+class DedupeSpec(_Spec, frozen=True, kw_only=True):
     """How many of a customer's latest event ids are remembered."""
 
     keep: Annotated[int, Meta(ge=1, le=4096)] = 64
 
 
-class TransformSpec(_Spec, kw_only=True):
+class TransformSpec(_Spec, frozen=True, kw_only=True):
     """From raw value to model input: clip, then scale, then log1p."""
 
     clip: tuple[float, float] | None = None
@@ -101,7 +101,7 @@ FeatureKind = Literal[
 ]
 
 
-class FeatureSpec(_Spec, kw_only=True):
+class FeatureSpec(_Spec, frozen=True, kw_only=True):
     """One declared feature. Each yields one column of the feature vector; one_hot one per value."""
 
     name: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
@@ -141,7 +141,7 @@ class FeatureSpec(_Spec, kw_only=True):
     description: str = ""
 
 
-class PlacementSpec(_Spec, kw_only=True):
+class PlacementSpec(_Spec, frozen=True, kw_only=True):
     """A place that can hold offers."""
 
     channel: Name | None = None
@@ -150,7 +150,7 @@ class PlacementSpec(_Spec, kw_only=True):
     description: str = ""
 
 
-class TriggerSpec(_Spec, kw_only=True):
+class TriggerSpec(_Spec, frozen=True, kw_only=True):
     """An event that asks for a decision though the signal names no placements."""
 
     id: RuleId
@@ -159,7 +159,7 @@ class TriggerSpec(_Spec, kw_only=True):
     description: str = ""
 
 
-class RuleSpec(_Spec, kw_only=True):
+class RuleSpec(_Spec, frozen=True, kw_only=True):
     """A condition that a candidate must meet. A rule that cannot be decided is not met."""
 
     id: RuleId
@@ -168,7 +168,7 @@ class RuleSpec(_Spec, kw_only=True):
     """The reason in words one could say to a customer."""
 
 
-class ScopeSpec(_Spec, kw_only=True):
+class ScopeSpec(_Spec, frozen=True, kw_only=True):
     """Which actions something is about; several keys: all must fit; none: every action."""
 
     issues: tuple[Name, ...] = ()
@@ -177,14 +177,14 @@ class ScopeSpec(_Spec, kw_only=True):
     classes: tuple[MessageClass, ...] = ()
 
 
-class PolicySpec(RuleSpec, kw_only=True):
+class PolicySpec(RuleSpec, frozen=True, kw_only=True):
     """An engagement rule for all actions, or those of an issue, group or class."""
 
     tier: Literal["eligibility", "applicability", "suitability"]
     scope: ScopeSpec = ScopeSpec()
 
 
-class WeightSpec(_Spec, kw_only=True):
+class WeightSpec(_Spec, frozen=True, kw_only=True):
     """Adds to the context weight C of actions while a condition holds."""
 
     when: Expression
@@ -192,14 +192,14 @@ class WeightSpec(_Spec, kw_only=True):
     scope: ScopeSpec = ScopeSpec()
 
 
-class IssueSpec(_Spec, kw_only=True):
+class IssueSpec(_Spec, frozen=True, kw_only=True):
     """A business purpose."""
 
     name: str = ""
     lever_percent: Percent = 0.0
 
 
-class GroupSpec(_Spec, kw_only=True):
+class GroupSpec(_Spec, frozen=True, kw_only=True):
     """A family of actions of one issue."""
 
     issue: Name
@@ -207,7 +207,7 @@ class GroupSpec(_Spec, kw_only=True):
     lever_percent: Percent = 0.0
 
 
-class TreatmentSpec(_Spec, kw_only=True):
+class TreatmentSpec(_Spec, frozen=True, kw_only=True):
     """How an action is said, and where."""
 
     id: RuleId
@@ -215,7 +215,7 @@ class TreatmentSpec(_Spec, kw_only=True):
     text: str = ""
 
 
-class ActionSpec(_Spec, kw_only=True):
+class ActionSpec(_Spec, frozen=True, kw_only=True):
     """What can be said or done. L = 1 + (issue + group + action lever percent) / 100."""
 
     id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$")]
@@ -235,7 +235,7 @@ class ActionSpec(_Spec, kw_only=True):
     description: str = ""
 
 
-class LimitSpec(_Spec, kw_only=True):
+class LimitSpec(_Spec, frozen=True, kw_only=True):
     """At most `at_most` contacts in any window of length `per`, counted for each `each`."""
 
     id: RuleId
@@ -250,7 +250,7 @@ class LimitSpec(_Spec, kw_only=True):
     why: str = ""
 
 
-class SuppressionSpec(_Spec, kw_only=True):
+class SuppressionSpec(_Spec, frozen=True, kw_only=True):
     """`times` triggers within `within` pause actions for `pause`."""
 
     id: RuleId
@@ -268,7 +268,7 @@ class SuppressionSpec(_Spec, kw_only=True):
     why: str = ""
 
 
-class ContactSpec(_Spec, kw_only=True):
+class ContactSpec(_Spec, frozen=True, kw_only=True):
     """The contact policy: what the ledger enforces, in the order: suppressions, limits as written."""
 
     suppressions: tuple[SuppressionSpec, ...] = ()
@@ -279,7 +279,7 @@ class ContactSpec(_Spec, kw_only=True):
     """Most contacts remembered per customer; a limit that would need more fails closed."""
 
 
-class ArbitrationSpec(_Spec, kw_only=True):
+class ArbitrationSpec(_Spec, frozen=True, kw_only=True):
     """Priority = P x C x V x L, each factor with its switch (off: 1)."""
 
     propensity: bool = True
@@ -291,7 +291,7 @@ class ArbitrationSpec(_Spec, kw_only=True):
     """How many contributions an offer carries."""
 
 
-class ModelSpec(_Spec, kw_only=True):
+class ModelSpec(_Spec, frozen=True, kw_only=True):
     """The compiled propensity model: a folder next to the plan with model.json and arrays.npz."""
 
     path: str
@@ -299,7 +299,7 @@ class ModelSpec(_Spec, kw_only=True):
     """Refused when the folder's digest differs."""
 
 
-class PlanSpec(_Spec, kw_only=True):
+class PlanSpec(_Spec, frozen=True, kw_only=True):
     """One decision plan."""
 
     plan: Literal["nextbeam/1"]
