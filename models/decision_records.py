@@ -1,0 +1,207 @@
+"""What the ledger says: decisions with every candidate's fate, feedback, and outcomes that answer nothing."""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from models.allocation import Allocation, Placed
+from models.arbitration import Arbitration
+from models.attribution import LABELS, OpenDecision
+from models.plan.spec import PlanSpec
+from models.spots import Spot
+from models.times import SECOND, Micros, moment
+from schemas.candidates import CandidateSet
+from schemas.common import ContactState, MessageClass, OutcomeKind, Stage
+from schemas.dead_letter import DeadLetter, Reason
+from schemas.decision import Candidate, Contribution, Decision, Offer, Removal
+from schemas.feedback import Feedback
+from schemas.outcome import Outcome
+from schemas.request import DecisionRequest
+
+Reasons = Callable[[DecisionRequest, int], tuple[Contribution, ...]]
+
+_SEPARATOR = "\x1f"
+_MOST_PAYLOAD = 64 * 1024
+
+
+class Recorder:
+    """Writes decisions under one plan."""
+
+    def __init__(
+        self,
+        spec: PlanSpec,
+        digest: str,
+        arbitration: Arbitration,
+        rules: Sequence[tuple[Stage, str]],
+        reasons: Reasons | None,
+    ) -> None:
+        """`rules` are the engagement rules, as `CandidateSet.removed_by` counts them."""
+        self._digest = digest
+        self._ids = arbitration.ids
+        self._values: list[float] = arbitration.values.tolist()
+        self._levers: list[float] = arbitration.levers.tolist()
+        self._mandatory = [action.mandatory for action in spec.actions]
+        self._rules = tuple(rules)
+        self._reasons = reasons
+
+    def origin(self, candidates: CandidateSet) -> str:
+        """What the offers of one decision have in common, for their feedback."""
+        return _SEPARATOR.join((candidates.request.brand, self._digest, candidates.model_digest))
+
+    def decision(self, candidates: CandidateSet, allocation: Allocation, sequence: int) -> Decision:
+        """The record of one decision."""
+        request = candidates.request
+        return Decision(
+            decision_id=request.decision_id,
+            signal_id=request.signal_id,
+            customer_id=request.customer_id,
+            decided_at=request.requested_at,
+            brand=request.brand,
+            channel=request.channel,
+            direction=request.direction,
+            trigger=request.trigger,
+            page=request.page,
+            placements=request.placements,
+            offers=tuple(
+                self._offer(candidates, placed, rank) for rank, placed in enumerate(allocation.placed, 1)
+            ),
+            ranked=self._ranked(candidates, allocation),
+            removed=self._removed(candidates.removed_by),
+            no_action=_no_action(candidates, allocation),
+            attributes=request.attributes,
+            context=request.context,
+            ledger_sequence=sequence,
+            plan_digest=self._digest,
+            model_digest=candidates.model_digest,
+            trace=request.trace,
+        )
+
+    def _offer(self, candidates: CandidateSet, placed: Placed, rank: int) -> Offer:
+        action, spot = placed.action, placed.spot
+        return Offer(
+            rank=rank,
+            placement=spot.placement,
+            slot=placed.slot,
+            action=spot.action,
+            treatment=spot.treatment,
+            issue=spot.issue,
+            group=spot.group,
+            channel=spot.channel,
+            message_class=MessageClass(spot.message_class),
+            mandatory=self._mandatory[action],
+            propensity=candidates.propensities[action],
+            context_weight=candidates.context_weights[action],
+            value=self._values[action],
+            lever=self._levers[action],
+            priority=candidates.priorities[action],
+            reasons=self._reasons(candidates.request, action) if self._reasons else (),
+        )
+
+    def _ranked(self, candidates: CandidateSet, allocation: Allocation) -> tuple[Candidate, ...]:
+        propensities, weights, priorities = (
+            candidates.propensities,
+            candidates.context_weights,
+            candidates.priorities,
+        )
+        return tuple(
+            [
+                Candidate(
+                    action=self._ids[action],
+                    rank=rank,
+                    propensity=propensities[action],
+                    context_weight=weights[action],
+                    value=self._values[action],
+                    lever=self._levers[action],
+                    priority=priorities[action],
+                    stage=stage,
+                    rule=rule,
+                )
+                for rank, (action, (stage, rule)) in enumerate(
+                    zip(candidates.order, allocation.verdicts, strict=True), 1
+                )
+            ]
+        )
+
+    def _removed(self, removed_by: Sequence[int]) -> tuple[Removal, ...]:
+        grouped: dict[int, list[str]] = {}
+        for action, rule in zip(self._ids, removed_by, strict=True):
+            if rule >= 0:
+                grouped.setdefault(rule, []).append(action)
+        return tuple(
+            Removal(stage=self._rules[rule][0], rule=self._rules[rule][1], actions=tuple(grouped[rule]))
+            for rule in sorted(grouped)
+        )
+
+
+def _no_action(candidates: CandidateSet, allocation: Allocation) -> str | None:
+    if candidates.order:
+        return allocation.no_action
+    return "all_removed_by_engagement_policy" if candidates.removed_by else "no_candidates"
+
+
+def feedback(
+    made: OpenDecision,
+    position: int,
+    spot: Spot,
+    origin: str,
+    customer_id: str,
+    *,
+    kind: OutcomeKind,
+    at: Micros,
+    contact: ContactState,
+    outcome: Outcome | None = None,
+) -> Feedback:
+    """The feedback on an offer: from an outcome, or from silence (`outcome` is None).
+
+    Args:
+      made: The decision.
+      position: Of the offer in it.
+      spot: What was offered where.
+      origin: As `Recorder.origin` wrote it.
+      customer_id: The customer.
+      kind: What happened.
+      at: When.
+      contact: The contact's state after it.
+      outcome: The outcome.
+    """
+    brand, plan_digest, model_digest = origin.split(_SEPARATOR)
+    rank = position + 1
+    return Feedback(
+        feedback_id=outcome.outcome_id if outcome else f"{made.decision_id}:{rank}:{kind}",
+        decision_id=made.decision_id,
+        customer_id=customer_id,
+        rank=rank,
+        action=spot.action,
+        treatment=spot.treatment,
+        issue=spot.issue,
+        group=spot.group,
+        channel=spot.channel,
+        brand=brand,
+        placement=spot.placement,
+        message_class=MessageClass(spot.message_class),
+        outcome=kind,
+        occurred_at=outcome.occurred_at if outcome else moment(at),
+        decided_at=moment(made.at),
+        delay_s=(at - made.at) / SECOND,
+        label=LABELS.get(kind),
+        contact=contact,
+        propensity=made.offers[position].propensity,
+        value=outcome.value if outcome else None,
+        plan_digest=plan_digest,
+        model_digest=model_digest,
+        trace=outcome.trace if outcome else None,
+    )
+
+
+def unattributed(outcome: Outcome, why: str) -> DeadLetter:
+    """The dead letter of an outcome that answers no offer."""
+    payload = msgspec.json.encode(outcome)
+    return DeadLetter(
+        reason=Reason.UNATTRIBUTED,
+        step="ApplyContactPolicy",
+        detail=why,
+        payload=payload[:_MOST_PAYLOAD],
+        payload_bytes=len(payload),
+        occurred_at=outcome.occurred_at,
+        customer_id=outcome.customer_id,
+    )

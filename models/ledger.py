@@ -1,0 +1,320 @@
+"""ApplyContactPolicy: the contact ledger of one customer, as a fold.
+
+Ranked candidates become a decision whose offers reserve contacts; outcomes commit or release them, pause actions and
+become feedback; so does silence, once the response window and the lateness horizon have passed.
+"""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from models.allocation import Allocation, Allocator, Round
+from models.arbitration import Arbitration
+from models.attribution import (
+    LABELS,
+    RELEASED,
+    OpenDecision,
+    OpenOffer,
+    ResponseWindows,
+    after,
+    attribute,
+    contact_state,
+)
+from models.contact_limits import ContactLimits, Row
+from models.decision_records import Reasons, Recorder, feedback, unattributed
+from models.folds import Counted, Output
+from models.ledger_state import Book, LedgerState, decode_state, encode_state
+from models.plan.expressions import compile_filters
+from models.plan.spec import PlanSpec
+from models.spots import Spot
+from models.suppressions import Suppressions
+from models.times import Micros, duration, micros
+from schemas.candidates import CandidateSet
+from schemas.common import OutcomeKind, Stage
+from schemas.outcome import Outcome
+from schemas.signal import Signal
+
+LedgerEvent = CandidateSet | Outcome | Signal
+
+_KINDS: dict[int, type[CandidateSet] | type[Outcome] | type[Signal]] = {
+    1: CandidateSet,
+    2: Outcome,
+    3: Signal,
+}
+_BYTE_OF = {kind: bytes((byte,)) for byte, kind in _KINDS.items()}
+_DECODERS = {byte: msgspec.msgpack.Decoder(kind) for byte, kind in _KINDS.items()}
+_encoder = msgspec.msgpack.Encoder()
+
+
+class LedgerFold:
+    """The ledger of any customer under one plan. Holds no state of its own; `models.ledger_state` bounds what it keeps.
+
+    Time is event time. An event may be `session.late` older than the latest one; older ones never reach a ledger.
+    What could matter to an event within that horizon is kept, the rest is forgotten.
+    """
+
+    def __init__(
+        self,
+        spec: PlanSpec,
+        digest: str,
+        rules: Sequence[tuple[Stage, str]],
+        reasons: Reasons | None,
+    ) -> None:
+        self._late = duration(spec.session.late)
+        self._keep = spec.contact.keep
+        self._keep_ids = spec.dedupe.keep
+        self._limits = ContactLimits(spec)
+        self._suppressions = Suppressions(spec)
+        self._allocator = Allocator(spec, self._limits, self._suppressions)
+        self._windows = ResponseWindows(spec, remembered=self._limits.longest or self._late)
+        self._recorder = Recorder(spec, digest, Arbitration.of(spec), rules, reasons)
+        rules_on_signals = [spec.contact.suppressions[index].signal for index in self._suppressions.signals]
+        texts = [text for text in rules_on_signals if text is not None]
+        self._matches: Callable[[Signal], Sequence[bool]] | None = (
+            compile_filters(texts, spec) if texts else None
+        )
+
+    @classmethod
+    def of(
+        cls,
+        spec: PlanSpec,
+        digest: str,
+        *,
+        rules: Sequence[tuple[Stage, str]],
+        reasons: Reasons | None = None,
+    ) -> "LedgerFold":
+        """The ledger of a plan.
+
+        Args:
+          spec: The plan.
+          digest: Its digest.
+          rules: Stage and id of each engagement rule, as `CandidateSet.removed_by` counts them.
+          reasons: What contributed to the propensity of an offer, by request and action index.
+        """
+        return cls(spec, digest, rules, reasons)
+
+    def initial(self) -> LedgerState:
+        """A customer never contacted."""
+        return LedgerState()
+
+    def lost(self, at: Micros) -> LedgerState:
+        """The state to go on with at `at` when the real one cannot be read: it fails closed.
+
+        Nothing that contact policy governs is offered until all that may have been lost would be forgotten anyway.
+        """
+        until = at + max(self._limits.longest, self._suppressions.longest) + self._late
+        book = Book(LedgerState())
+        book.clock, book.lost_until = at, until
+        return book.close(self._due(book))
+
+    def step(self, state: LedgerState, event: LedgerEvent) -> tuple[LedgerState, list[Output]]:
+        """Decide on candidates, attribute an outcome, or note a signal that pauses actions."""
+        book = Book(state)
+        book.customer_id = _customer(event)
+        at = self.order(event)[0]
+        book.clock = max(book.clock, at)
+        if isinstance(event, CandidateSet):
+            outputs = self._decide(book, event, at)
+        elif isinstance(event, Outcome):
+            outputs = self._attribute(book, event, at)
+        else:
+            outputs = self._note(book, event, at)
+        self._prune(book)
+        return book.close(self._due(book)), outputs
+
+    def deadline(self, state: LedgerState) -> Micros | None:
+        """When an offer's time is up, or everything can be forgotten."""
+        return state.due
+
+    def expire(self, state: LedgerState, now: Micros) -> tuple[LedgerState, list[Output]]:
+        """Silence becomes feedback; a ledger that nothing can need any more is as if never used."""
+        outputs: list[Output] = []
+        book = Book(state)
+        while (due := self._next_silence(book)) is not None and due <= now:
+            outputs += self._silent(book, due)
+        if due is None and self._forgettable(book) <= now:
+            return self.initial(), outputs
+        return book.close(self._due(book)), outputs
+
+    def order(self, event: LedgerEvent) -> tuple[Micros, int, str]:
+        """Event time; signals, each before the candidates it led to; then outcomes; by id."""
+        if isinstance(event, CandidateSet):
+            return micros(event.request.requested_at), 0, event.request.signal_id + "\x00" + "1"
+        if isinstance(event, Signal):
+            return micros(event.occurred_at), 0, event.signal_id + "\x00" + "0"
+        return micros(event.occurred_at), 1, event.outcome_id
+
+    def encode(self, state: LedgerState) -> bytes:
+        """A version byte and msgpack."""
+        return encode_state(state)
+
+    def decode(self, data: bytes) -> LedgerState:
+        """The state again.
+
+        Raises:
+          ValueError: Not a ledger's state, or of a version that this code cannot read.
+        """
+        return decode_state(data)
+
+    def encode_event(self, event: LedgerEvent) -> bytes:
+        """A byte for the kind of event, and msgpack."""
+        return _BYTE_OF[type(event)] + _encoder.encode(event)
+
+    def decode_event(self, data: bytes) -> LedgerEvent:
+        """The event again."""
+        return _DECODERS[data[0]].decode(memoryview(data)[1:])
+
+    def _decide(self, book: Book, candidates: CandidateSet, at: Micros) -> list[Output]:
+        request = candidates.request
+        if not book.decides(request.decision_id, self._keep_ids):
+            return [Counted.DUPLICATE]
+        book.sequence += 1
+        allocation = self._allocate(book, candidates, at)
+        self._reserve(book, candidates, allocation, at)
+        return [self._recorder.decision(candidates, allocation, book.sequence), Counted.DECIDED]
+
+    def _allocate(self, book: Book, candidates: CandidateSet, at: Micros) -> Allocation:
+        rows = self._rows(book)
+        if len(book.times) >= self._keep:
+            horizon = book.clock - self._late
+            book.keep_contacts(lambda made, item: made + rows[item].need > horizon)
+        turn = Round(
+            self._allocator,
+            self._limits.count(book.times, rows, book.items, at),
+            self._suppressions.active(book.pauses, at),
+            free=self._keep - len(book.times),
+            lost=at < book.lost_until,
+        )
+        request = candidates.request
+        return turn.allocate(candidates.order, request.placements, request.channel)
+
+    def _reserve(self, book: Book, candidates: CandidateSet, allocation: Allocation, at: Micros) -> None:
+        offers = []
+        for placed in allocation.placed:
+            key = placed.spot.key
+            item = book.spot(key)
+            offers.append(OpenOffer(item, candidates.propensities[placed.action]))
+            if self._limits.row(key).need:
+                book.add_contact(at, item)
+        if offers:
+            origin = book.origin(self._recorder.origin(candidates))
+            decision_id = candidates.request.decision_id
+            book.add_open(OpenDecision(at, decision_id, origin, tuple(offers)), self._keep)
+
+    def _attribute(self, book: Book, outcome: Outcome, at: Micros) -> list[Output]:
+        spots = [row.spot for row in self._rows(book)]
+        found = attribute(outcome, at, book.open, spots.__getitem__, self._windows)
+        if isinstance(found, str):
+            return [unattributed(outcome, found), Counted.DEAD]
+        book.sequence += 1
+        made = book.open[found.decision]
+        contact = self._answer(book, found.decision, found.offer, outcome.kind)
+        spot = spots[made.offers[found.offer].item]
+        self._trigger(book, outcome.kind, spot, at)
+        record = feedback(
+            made,
+            found.offer,
+            spot,
+            book.origins[made.origin],
+            book.customer_id,
+            kind=outcome.kind,
+            at=at,
+            contact=contact_state(contact),
+            outcome=outcome,
+        )
+        return [record, Counted.OBSERVED]
+
+    def _answer(self, book: Book, decision: int, position: int, kind: OutcomeKind) -> int:
+        """Move the contact of an open offer as an outcome demands; its new state."""
+        made = book.open[decision]
+        offer = made.offers[position]
+        contact = after(offer.contact, kind)
+        if contact == RELEASED != offer.contact:
+            book.remove_contact(made.at, offer.item)
+        if offer.contact == RELEASED != contact and self._limits.row(book.spots[offer.item]).need:
+            book.add_contact(made.at, offer.item)
+        labelled = offer.labelled or kind in LABELS
+        book.replace_offer(decision, position, OpenOffer(offer.item, offer.propensity, contact, labelled))
+        return contact
+
+    def _note(self, book: Book, signal: Signal, at: Micros) -> list[Output]:
+        if self._matches is None:
+            return []
+        triggers = self._suppressions.by_signal(signal.attributes, self._matches(signal))
+        for index, spot in triggers:
+            book.sequence += 1
+            book.pauses = self._suppressions.trigger(book.pauses, index, spot, at, book.clock - self._late)
+        return []
+
+    def _trigger(self, book: Book, kind: OutcomeKind, spot: Spot, at: Micros) -> None:
+        for index in self._suppressions.by_outcome(kind, spot):
+            book.pauses = self._suppressions.trigger(book.pauses, index, spot, at, book.clock - self._late)
+
+    def _silent(self, book: Book, due: Micros) -> list[Output]:
+        """Feedback for the offers whose time is up at `due`; later outcomes no longer reach them."""
+        outputs: list[Output] = []
+        for position, made in enumerate(book.open):
+            for index, offer in enumerate(made.offers):
+                if self._silence_due(book, made, offer) != due:
+                    continue
+                spot = self._limits.row(book.spots[offer.item]).spot
+                at = due - self._late - 1
+                book.sequence += 1
+                contact = self._answer(book, position, index, OutcomeKind.NO_RESPONSE)
+                self._trigger(book, OutcomeKind.NO_RESPONSE, spot, at)
+                record = feedback(
+                    made,
+                    index,
+                    spot,
+                    book.origins[made.origin],
+                    book.customer_id,
+                    kind=OutcomeKind.NO_RESPONSE,
+                    at=at,
+                    contact=contact_state(contact),
+                )
+                outputs.append(record)
+        return outputs
+
+    def _silence_due(self, book: Book, made: OpenDecision, offer: OpenOffer) -> Micros | None:
+        """When the silence on an offer is an answer: not if it was answered, nor if it never arrived."""
+        if offer.labelled or offer.contact == RELEASED:
+            return None
+        window = self._windows.silence(self._limits.row(book.spots[offer.item]).spot.channel)
+        return None if window is None else made.at + window + self._late + 1
+
+    def _rows(self, book: Book) -> list[Row]:
+        return [self._limits.row(key) for key in book.spots]
+
+    def _prune(self, book: Book) -> None:
+        """Forget what no event within the lateness horizon can depend on."""
+        settled = book.clock - self._late
+        before = len(book.open) + len(book.times)
+        if book.times and book.times[0] + self._limits.longest <= settled:
+            book.keep_contacts(lambda made, _: made + self._limits.longest > settled)
+        if book.open and book.open[0].at + self._windows.longest < settled:
+            book.open = [made for made in book.open if made.at + self._windows.longest >= settled]
+        if book.pauses:
+            book.pauses = self._suppressions.pruned(book.pauses, settled)
+        if len(book.open) + len(book.times) < before:
+            book.compact()
+
+    def _due(self, book: Book) -> Micros:
+        silence = self._next_silence(book)
+        return self._forgettable(book) if silence is None else silence
+
+    def _next_silence(self, book: Book) -> Micros | None:
+        silences = [self._silence_due(book, made, offer) for made in book.open for offer in made.offers]
+        return min((due for due in silences if due is not None), default=None)
+
+    def _forgettable(self, book: Book) -> Micros:
+        """When no event can depend on anything in the book any more."""
+        needed = [book.clock, book.lost_until, self._suppressions.needed_until(book.pauses)]
+        if book.times:
+            needed.append(book.times[-1] + self._limits.longest)
+        if book.open:
+            needed.append(book.open[-1].at + self._windows.longest)
+        return max(needed) + self._late + 1
+
+
+def _customer(event: LedgerEvent) -> str:
+    return event.request.customer_id if isinstance(event, CandidateSet) else event.customer_id

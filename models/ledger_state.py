@@ -1,0 +1,202 @@
+"""The contact ledger's state of one customer, and the working copy that one step changes.
+
+Bounds: at most `contact.keep` contacts (more only by offers that a channel first reports as lost and then as seen), at
+most `contact.keep` open offers (the oldest are closed first; their silence then says nothing), `dedupe.keep` decision
+ids, and per suppression rule and unit what `models.suppressions` says. Everything goes once nothing is needed.
+"""
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Iterable, Sequence
+from hashlib import blake2b
+
+import msgspec
+
+from models.attribution import OpenDecision, OpenOffer
+from models.suppressions import Pause
+from models.times import NEVER, Micros
+
+VERSION = 1
+
+
+class LedgerState(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What is remembered of one customer's contacts. Spots and origins are strings, kept once, pointed to by position.
+
+    Contacts are two aligned tuples, ascending by time: those reserved or committed, not those released.
+    """
+
+    customer_id: str = ""
+    clock: Micros = -NEVER
+    """The latest event time seen."""
+    sequence: int = 0
+    """Number of the latest change."""
+    due: Micros | None = None
+    """When something is due next."""
+    lost_until: Micros = -NEVER
+    """Until when contacts may have been made that we do not know of."""
+    decided: tuple[int, ...] = ()
+    """Hashes of the latest decision ids."""
+    origins: tuple[str, ...] = ()
+    spots: tuple[str, ...] = ()
+    times: tuple[Micros, ...] = ()
+    items: tuple[int, ...] = ()
+    open: tuple[OpenDecision, ...] = ()
+    pauses: tuple[Pause, ...] = ()
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(LedgerState)
+
+
+def encode_state(state: LedgerState) -> bytes:
+    """A version byte and msgpack."""
+    return bytes((VERSION,)) + _encoder.encode(state)
+
+
+def decode_state(data: bytes) -> LedgerState:
+    """The state again.
+
+    Raises:
+      ValueError: Not a ledger's state, or of a version that this code cannot read.
+    """
+    if not data or data[0] != VERSION:
+        version = data[0] if data else "none"
+        raise ValueError(f"ledger state of version {version}; this code reads {VERSION}")
+    try:
+        state = _decoder.decode(memoryview(data)[1:])
+    except msgspec.DecodeError as error:
+        raise ValueError(f"unreadable ledger state: {error}") from None
+    _check_positions(state)
+    return state
+
+
+def _check_positions(state: LedgerState) -> None:
+    offered = [offer.item for decision in state.open for offer in decision.offers]
+    items = [*state.items, *offered]
+    origins = [decision.origin for decision in state.open]
+    if len(state.times) != len(state.items) or not (
+        _point_into(items, state.spots) and _point_into(origins, state.origins)
+    ):
+        raise ValueError("unreadable ledger state: positions do not match the tables")
+
+
+def _point_into(positions: Sequence[int], table: Sequence[str]) -> bool:
+    return not positions or (min(positions) >= 0 and max(positions) < len(table))
+
+
+class Book:
+    """A working copy of one state, for one step."""
+
+    def __init__(self, state: LedgerState) -> None:
+        """Copies; the state itself stays as it is."""
+        self.customer_id = state.customer_id
+        self.clock = state.clock
+        self.sequence = state.sequence
+        self.lost_until = state.lost_until
+        self.decided = list(state.decided)
+        self.origins = list(state.origins)
+        self.spots = list(state.spots)
+        self.times = list(state.times)
+        self.items = list(state.items)
+        self.open = list(state.open)
+        self.pauses: Sequence[Pause] = state.pauses
+
+    def close(self, due: Micros) -> LedgerState:
+        """The new state."""
+        return LedgerState(
+            self.customer_id,
+            self.clock,
+            self.sequence,
+            due,
+            self.lost_until,
+            tuple(self.decided),
+            tuple(self.origins),
+            tuple(self.spots),
+            tuple(self.times),
+            tuple(self.items),
+            tuple(self.open),
+            tuple(self.pauses),
+        )
+
+    def decides(self, decision_id: str, keep: int) -> bool:
+        """Note that this decision is made; False if it was made before. The latest `keep` are remembered."""
+        mark = int.from_bytes(blake2b(decision_id.encode(), digest_size=8).digest(), "big")
+        if mark in self.decided:
+            return False
+        self.decided.append(mark)
+        del self.decided[:-keep]
+        return True
+
+    def spot(self, key: str) -> int:
+        """The position of a spot."""
+        return _position(self.spots, key)
+
+    def origin(self, key: str) -> int:
+        """The position of an origin."""
+        return _position(self.origins, key)
+
+    def add_contact(self, at: Micros, item: int) -> None:
+        """Remember a contact."""
+        position = bisect_right(self.times, at)
+        self.times.insert(position, at)
+        self.items.insert(position, item)
+
+    def remove_contact(self, at: Micros, item: int) -> None:
+        """Forget one contact at this time and spot, if it is remembered."""
+        for position in range(bisect_left(self.times, at), bisect_right(self.times, at)):
+            if self.items[position] == item:
+                del self.times[position], self.items[position]
+                return
+
+    def add_open(self, decision: OpenDecision, keep: int) -> None:
+        """Await outcomes of a decision's offers; of more than `keep` offers the oldest are closed."""
+        insort(self.open, decision, key=lambda other: (other.at, other.decision_id))
+        excess = sum(len(other.offers) for other in self.open) - keep
+        while excess > 0:
+            excess -= len(self.open.pop(0).offers)
+
+    def replace_offer(self, decision: int, offer: int, changed: OpenOffer) -> None:
+        """Put `changed` in the place of an open offer."""
+        known = self.open[decision]
+        offers = (*known.offers[:offer], changed, *known.offers[offer + 1 :])
+        self.open[decision] = OpenDecision(known.at, known.decision_id, known.origin, offers)
+
+    def keep_contacts(self, kept: Callable[[Micros, int], bool]) -> None:
+        """Forget the contacts that `kept(time, item)` is false for."""
+        pairs = [pair for pair in zip(self.times, self.items, strict=True) if kept(*pair)]
+        self.times = [at for at, _ in pairs]
+        self.items = [item for _, item in pairs]
+
+    def compact(self) -> None:
+        """Drop spots and origins that nothing points to, once they are most of their table."""
+        used = {offer.item for decision in self.open for offer in decision.offers}.union(self.items)
+        origins = {decision.origin for decision in self.open}
+        if len(self.spots) <= 2 * len(used) and len(self.origins) <= 2 * len(origins):
+            return
+        new_item, self.spots = _renumbered(used, self.spots)
+        new_origin, self.origins = _renumbered(origins, self.origins)
+        self.items = [new_item[item] for item in self.items]
+        self.open = [
+            OpenDecision(
+                decision.at,
+                decision.decision_id,
+                new_origin[decision.origin],
+                tuple(
+                    OpenOffer(new_item[offer.item], offer.propensity, offer.contact, offer.labelled)
+                    for offer in decision.offers
+                ),
+            )
+            for decision in self.open
+        ]
+
+
+def _position(table: list[str], key: str) -> int:
+    try:
+        return table.index(key)
+    except ValueError:
+        table.append(key)
+        return len(table) - 1
+
+
+def _renumbered(used: Iterable[int], table: Sequence[str]) -> tuple[dict[int, int], list[str]]:
+    kept = sorted(used)
+    return {old: new for new, old in enumerate(kept)}, [table[old] for old in kept]
