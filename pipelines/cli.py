@@ -187,13 +187,12 @@ def _add_simulation(parser: argparse.ArgumentParser, *, customers: int, days: in
 
 
 def _simulate(args: argparse.Namespace, _: list[str]) -> int:
-    from pipelines.simulating import simulate  # noqa: PLC0415
+    from pipelines.simulating import simulate, told  # noqa: PLC0415
 
     manifest = simulate(
         find_plan(args.plan), out_folder(args.out), customers=args.customers, days=args.days, seed=args.seed
     )
-    for name, total in manifest.items():
-        print(f"{total:>12,}  {name}")
+    print("\n".join(told(manifest)))
     print(f"in {args.out}; decide it with:")
     print(
         f"  nextbeam run --signals {args.out}/signals.jsonl --outcomes {args.out}/outcomes.jsonl"

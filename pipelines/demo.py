@@ -13,7 +13,7 @@ from pipelines.options import beam_options
 from pipelines.progress import shown
 from pipelines.records import find_decision, plan_of
 from pipelines.report import show
-from pipelines.simulating import simulate
+from pipelines.simulating import simulate, told
 
 
 def demo(out: Path, *, customers: int, days: int, seed: int) -> int:
@@ -24,7 +24,9 @@ def demo(out: Path, *, customers: int, days: int, seed: int) -> int:
     console.print(
         f"[bold]1. A bank[/bold]: {customers:,} customers, {days} day(s), seed {seed}", highlight=False
     )
-    simulate(plan, bank, customers=customers, days=days, seed=seed)
+    manifest = simulate(plan, bank, customers=customers, days=days, seed=seed)
+    for line in told(manifest):
+        console.print(f"  {line}", highlight=False)
     console.print("[bold]2. Decisions[/bold] on DirectRunner", highlight=False)
     config = Config(
         signals=(str(bank / "signals.jsonl"),), outcomes=(str(bank / "outcomes.jsonl"),), plan=plan, out=run

@@ -1,7 +1,7 @@
 """Progress of a run on this machine, from tallies that the workers keep in this process."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,6 +33,16 @@ def shown(files: Sequence[str], *, quiet: bool) -> Iterator[None]:
         done.set()
         thread.join()
         tally.stop()
+
+
+@contextmanager
+def counting(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar for work in this thread; call what is yielded with how much more is done."""
+    console = Console(stderr=True)
+    columns = (TextColumn("  {task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda n: progress.update(task, advance=n)
 
 
 def _draw(console: Console, total: int | None, done: threading.Event) -> None:

@@ -43,26 +43,11 @@ class Job:
     env: tuple[tuple[str, str], ...] = ()
 
 
+OURS = """-m pipelines.cli run --quiet --mapping decide_50 --plan {data}/plan
+  --signals {data}/customers.ndjson {data}/events.ndjson --out {out}"""
+
 JOBS = (
-    Job(
-        "nextbeam",
-        (
-            sys.executable,
-            "-m",
-            "pipelines.cli",
-            "run",
-            "--quiet",
-            "--mapping",
-            "decide_50",
-            "--plan",
-            "{data}/plan",
-            "--signals",
-            "{data}/customers.ndjson",
-            "{data}/events.ndjson",
-            "--out",
-            "{out}",
-        ),
-    ),
+    Job("nextbeam", (sys.executable, *OURS.split())),
     Job(
         "plain loop",
         (sys.executable, str(BENCH / "peers/plain_python/main.py"), "{data}", "{out}"),

@@ -1,6 +1,6 @@
 """The files of a simulation: both feeds in order of arrival, the truth behind them, and what was counted."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from heapq import merge
 from itertools import islice
@@ -23,8 +23,12 @@ _BLOCK = 500
 _STREAMS = {b"s": "signals.jsonl", b"o": "outcomes.jsonl"}
 
 
-def write(simulation: Simulation, folder: Path) -> dict[str, Any]:
+def write(
+    simulation: Simulation, folder: Path, *, progress: Callable[[int], None] = lambda _: None
+) -> dict[str, Any]:
     """Run the simulation and write it to `folder`; returns the manifest.
+
+    `progress` is told, every so often, how many customers more are done.
 
     Writes signals.jsonl and outcomes.jsonl (one line per event, in order of arrival), manifest.json, and
     truth/*.parquet (`truth_tables.SCHEMAS`). Memory holds one block of customers, whatever their number.
@@ -39,6 +43,7 @@ def write(simulation: Simulation, folder: Path) -> dict[str, Any]:
             for told in block:
                 manifest.tell(told)
                 truth.add_customer(told)
+                progress(1)
             run = Path(runs) / f"{len(sorted_runs):06d}"
             _write_run(run, block, simulation, manifest)
             sorted_runs.append(run)

@@ -1,0 +1,215 @@
+"""The shell as its users meet it: what it prints, what it refuses, and with which words."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipelines import cli
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+GOLDEN = ROOT / "tests" / "golden" / "shell"
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small simulated bank."""
+    folder = tmp_path_factory.mktemp("bank")
+    assert cli.main(["simulate", "--customers", "60", "--seed", "3", "--out", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(bank: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bank, decided."""
+    folder = tmp_path_factory.mktemp("run") / "out"
+    assert cli.main(_run_flags(bank, folder)) == 0
+    return folder
+
+
+def _run_flags(bank: Path, out: Path) -> list[str]:
+    return [
+        "run",
+        "--quiet",
+        "--signals",
+        str(bank / "signals.jsonl"),
+        "--outcomes",
+        str(bank / "outcomes.jsonl"),
+        "--plan",
+        "uk_bank",
+        "--out",
+        str(out),
+    ]
+
+
+def _rows(run: Path, sql: str, capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    capsys.readouterr()
+    assert cli.main(["query", sql, "--out", str(run), "--format", "json"]) == 0
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.mark.parametrize("command", ["", "run", "explain", "query", "simulate", "import", "train", "demo"])
+def test_help_reads_as_agreed(command: str, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "100")
+    with pytest.raises(SystemExit) as stop:
+        cli.main([*command.split(), "--help"])
+    assert stop.value.code == 0
+    golden = GOLDEN / f"help{'-' if command else ''}{command}.txt"
+    said = capsys.readouterr().out
+    if os.environ.get("NEXTBEAM_UPDATE_GOLDEN"):
+        GOLDEN.mkdir(exist_ok=True)
+        golden.write_text(said)
+    assert said == golden.read_text()
+
+
+def test_help_does_not_import_beam():
+    code = "import sys; from pipelines import cli; cli._parser(); sys.exit('apache_beam' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        pytest.param(["run"], "--signals is missing", id="nothing-given"),
+        pytest.param(
+            ["run", "--signals", "no.jsonl", "--plan", "uk_bank", "--out", "x"],
+            "no file 'no.jsonl'",
+            id="file",
+        ),
+        pytest.param(
+            ["run", "--signals", "README.md", "--plan", "uk_bank", "--out", "x"], "neither JSON", id="kind"
+        ),
+        pytest.param(
+            ["run", "--signals", "tests", "--plan", "uk_bank", "--out", "x"], "is a folder", id="folder"
+        ),
+        pytest.param(
+            ["run", "--signals", "no*.jsonl", "--plan", "p", "--out", "x"], "no file matches", id="pattern"
+        ),
+        pytest.param(["explain", "abc", "--out", "tests"], "holds no run", id="explain-no-run"),
+        pytest.param(["query", "SELECT 1", "--out", "tests"], "holds no run", id="query-no-run"),
+        pytest.param(["simulate", "--out", "README.md"], "is a file; name a folder", id="simulate-file"),
+        pytest.param(["simulate", "--out", "out/x", "--plan", "nope"], "no plan 'nope'", id="no-plan"),
+        pytest.param(
+            ["import", "README.md", "--mapping", "nope", "--out", "x.jsonl"],
+            "no mapping 'nope'",
+            id="mapping",
+        ),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_2(flags, says, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    assert cli.main(flags) == 2
+    said = capsys.readouterr()
+    assert says in said.err
+    assert said.err.startswith("error: ")
+    assert said.err.count("\n") == 1
+    assert "Traceback" not in said.err
+
+
+def test_an_unknown_option_is_refused(bank, tmp_path, capsys):
+    assert cli.main([*_run_flags(bank, tmp_path), "--sginals=x"]) == 2
+    assert "unknown option '--sginals=x'" in capsys.readouterr().err
+
+
+def test_a_broken_plan_is_refused_whole_before_anything_starts(bank, tmp_path, capsys):
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("plan: nextbeam/1\nname: x\nbrnds: [a]\n")
+    out = tmp_path / "out"
+    flags = _run_flags(bank, out)
+    flags[flags.index("uk_bank")] = str(plan)
+    assert cli.main(flags) == 2
+    said = capsys.readouterr().err
+    assert "plan.yaml:3" in said
+    assert "brnds" in said
+    assert not out.exists()
+
+
+def test_a_run_accounts_for_every_line_that_was_simulated(bank, run):
+    summary = json.loads((run / "summary.json").read_text())
+    lines = sum((bank / f"{name}.jsonl").read_bytes().count(b"\n") for name in ("signals", "outcomes"))
+    accounting = summary["accounting"]
+    assert accounting["inputs"] == lines
+    assert lines == sum(accounting[part] for part in ("decided", "observed", "duplicates", "dead_letters"))
+    assert summary["accounted"] is True
+    assert summary["rows"]["decisions"] == accounting["decided"] > 0
+    assert accounting["duplicates"] > 0
+    assert accounting["dead_letters"] > 0
+
+
+def test_a_second_run_replaces_the_first_without_duplicates(bank, run, capsys):
+    before = _rows(run, "SELECT decision_id FROM decisions ORDER BY 1", capsys)
+    assert cli.main(_run_flags(bank, run)) == 0
+    assert _rows(run, "SELECT decision_id FROM decisions ORDER BY 1", capsys) == before
+    assert not [p for p in run.iterdir() if p.name.startswith(".")]
+
+
+def test_a_run_that_fails_leaves_the_earlier_outputs(run, tmp_path, capsys):
+    before = (run / "summary.json").read_bytes()
+    broken = tmp_path / "broken.parquet"
+    broken.write_bytes(b"not parquet")
+    flags = ["run", "--quiet", "--signals", str(broken), "--plan", "uk_bank", "--out", str(run)]
+    assert cli.main(flags) == 2
+    assert "broken.parquet" in capsys.readouterr().err
+    assert (run / "summary.json").read_bytes() == before
+
+
+def test_both_compositions_write_the_same(bank, run, tmp_path, capsys):
+    chained = tmp_path / "chained"
+    assert cli.main([*_run_flags(bank, chained), "--composition", "chained"]) == 0
+    for table in ("decisions", "feedback", "sessions", "dead_letters"):
+        everything = f"SELECT TO_JSON_STRING(t) AS row FROM {table} AS t ORDER BY 1"
+        assert _rows(run, everything, capsys) == _rows(chained, everything, capsys), table
+
+
+def test_explain_says_why_and_why_not(run, capsys):
+    found = (
+        "SELECT decision_id, ARRAY_LENGTH(offers) AS n FROM decisions WHERE ARRAY_LENGTH(offers) > 0 LIMIT 1"
+    )
+    decision_id = _rows(run, found, capsys)[0]["decision_id"]
+    assert cli.main(["explain", decision_id[:10], "--out", str(run)]) == 0
+    said = capsys.readouterr().out
+    assert decision_id in said
+    assert "priority" in said
+    assert re.search(r"Why not the other \d+ actions", said)
+    assert cli.main(["explain", decision_id, "--out", str(run), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["decision_id"] == decision_id
+
+
+def test_explain_of_an_unknown_decision_says_where_to_look(run, capsys):
+    assert cli.main(["explain", "zzz", "--out", str(run)]) == 2
+    assert "no decision 'zzz'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("sql", "says"),
+    [
+        pytest.param("SELEC 1", "not BigQuery SQL", id="syntax"),
+        pytest.param("SELECT 1; SELECT 2", "one SELECT at a time", id="two"),
+        pytest.param("DROP TABLE decisions", "read only", id="ddl"),
+        pytest.param("SELECT * FROM nowhere", "tables: decisions", id="table"),
+        pytest.param("SELECT nothing FROM decisions", "nothing", id="column"),
+    ],
+)
+def test_a_bad_query_is_refused_with_a_reason(sql, says, run, capsys):
+    assert cli.main(["query", sql, "--out", str(run)]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_a_query_can_read_nothing_but_the_run(run, tmp_path, capsys):
+    secret = tmp_path / "secret.csv"
+    secret.write_text("a\n1\n")
+    assert cli.main(["query", f"SELECT * FROM `{secret}`", "--out", str(run)]) == 2
+
+
+def test_bigquery_sql_runs_over_nested_outputs(run, capsys):
+    offers = _rows(
+        run,
+        "SELECT o.issue, COUNT(*) AS n FROM `project.bank.decisions`, UNNEST(offers) AS o GROUP BY 1 ORDER BY 1",
+        capsys,
+    )
+    assert offers
+    assert all(row["n"] > 0 for row in offers)
