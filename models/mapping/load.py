@@ -1,44 +1,24 @@
 """Read an import mapping from its file: structure, then meaning, then one compiled function."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
-import yaml
 
 from models.mapping.check import check
 from models.mapping.compile import CONTRACTS, Contract, Reshape, columns_of, compile_mapping
 from models.mapping.spec import MappingSpec, Table, Value
+from models.plan.findings import Finding, Mark, PlanError
+from models.plan.yaml_nodes import Node, read_yaml
 
-SHIPPED = Path(__file__).resolve().parent.parent / "mappings"
-"""Mappings that come with Nextbeam; a bare name means one of these."""
-
-_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[(\.\.\.)\]")
+_STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
 _MAPS: dict[str, Any] = {"fields": Value, "attributes": Value, "profile": Value, "tables": Table}
 
 
-class MappingFinding(NamedTuple):
-    """One thing wrong with a mapping file."""
-
-    file: Path
-    line: int
-    path: str
-    message: str
-    remedy: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.path}: {self.message}; {self.remedy}"
-
-
-class MappingFileError(ValueError):
+class MappingFileError(PlanError):
     """A mapping that is refused. Its text is what the user sees: one line per finding."""
-
-    def __init__(self, findings: tuple[MappingFinding, ...]) -> None:
-        super().__init__("\n".join(map(str, findings)))
-        self.findings = findings
 
 
 @dataclass(frozen=True)
@@ -52,23 +32,9 @@ class ImportMapping:
 
     @property
     def contracts(self) -> tuple[Contract, ...]:
-        """What its rows can become, in a fixed order."""
+        """What its rows can become: Signal before Outcome."""
         made = {record.record for record in self.spec.records}
         return tuple(contract for name, contract in CONTRACTS.items() if name in made)
-
-
-def find_mapping(name: str | Path) -> Path:
-    """The file meant by a path, or by the bare name of a mapping that comes with Nextbeam.
-
-    Raises:
-      FileNotFoundError: There is neither; the text lists the names there are.
-    """
-    shipped = SHIPPED / f"{name}.yaml"
-    for path in (Path(name), shipped):
-        if path.is_file():
-            return path
-    names = ", ".join(sorted(path.stem for path in SHIPPED.glob("*.yaml")))
-    raise FileNotFoundError(f"there is no mapping {str(name)!r}; give a YAML file or one of: {names}")
 
 
 def load_mapping(path: Path) -> ImportMapping:
@@ -78,34 +44,29 @@ def load_mapping(path: Path) -> ImportMapping:
       MappingFileError: With every finding, each with file, line and remedy.
       OSError: The file cannot be read.
     """
-    text = path.read_bytes()
+    faults: list[Finding] = []
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        raise _not_yaml(path, error) from None
-    spec = _structure(path, root)
-    findings = tuple(_finding(path, root, *problem) for problem in check(spec))
+        root = read_yaml(path.read_bytes(), path.as_posix(), faults)
+    except PlanError as error:
+        raise MappingFileError(error.findings) from None
+    if faults:
+        raise MappingFileError(tuple(faults))
+    spec = _structure(root)
+    findings = tuple(_finding(root, *problem) for problem in check(spec))
     if findings:
         raise MappingFileError(findings)
     return ImportMapping(spec, compile_mapping(spec), columns_of(spec))
 
 
-def _structure(path: Path, root: yaml.Node | None) -> MappingSpec:
-    twice = tuple(
-        MappingFinding(
-            path, key.start_mark.line + 1, "$", f"the key {key.value!r} is written twice", "keep one"
-        )
-        for key in _repeated(root)
-    )
-    if twice:
-        raise MappingFileError(twice)
-    data = yaml.constructor.SafeConstructor().construct_document(root) if root else None
+def _structure(root: Node) -> MappingSpec:
+    data = root.plain()
     try:
         return msgspec.convert(data, MappingSpec)
     except msgspec.ValidationError as error:
         message, _, where = str(error).partition(" - at `")
-        at, text = _narrow(data, where.rstrip("`") or "$", message)
-        raise MappingFileError((_finding(path, root, at, text, "see docs/importing.md"),)) from None
+        at, text = _narrow(data, where.rstrip("`"), message)
+        text = text[0].lower() + text[1:]
+        raise MappingFileError((_finding(root, at, text, "see docs/importing.md for the keys"),)) from None
 
 
 def _narrow(data: Any, path: str, message: str) -> tuple[str, str]:
@@ -114,7 +75,7 @@ def _narrow(data: Any, path: str, message: str) -> tuple[str, str]:
     if not dots:
         return path, message
     value = data
-    for name, index, _ in _STEP.findall(before):
+    for name, index in _STEP.findall(before.removeprefix("$")):
         value = value[name] if name else value[int(index)]
     kind = _MAPS.get(before.rpartition(".")[2], Any)
     for key, entry in value.items():
@@ -122,46 +83,24 @@ def _narrow(data: Any, path: str, message: str) -> tuple[str, str]:
             msgspec.convert(entry, kind)
         except msgspec.ValidationError as error:
             text, _, rest = str(error).partition(" - at `")
-            return f"{before}.{key}{rest.rstrip('`')[1:]}", text
+            return f"{before}.{key}{rest.rstrip('`').removeprefix('$')}", text
     return before, message
 
 
-def _finding(path: Path, root: yaml.Node | None, at: str, message: str, remedy: str) -> MappingFinding:
-    return MappingFinding(path, _line(root, at), at, message, remedy)
+def _finding(root: Node, at: str, message: str, remedy: str) -> Finding:
+    path = at.removeprefix("$").removeprefix(".")
+    return Finding(_mark(root, path), path, message, remedy)
 
 
-def _line(node: yaml.Node | None, path: str) -> int:
-    """Line of the deepest node on the way of `path`, from 1."""
-    line = node.start_mark.line if node else 0
-    for name, index, _ in _STEP.findall(path):
-        found = dict(_children(node)).get(name or int(index or -1))
-        if found is None:
+def _mark(node: Node, path: str) -> Mark:
+    """Place of the deepest value that the path leads to: its key, or the item of a list."""
+    mark = node.mark
+    for name, index in _STEP.findall(path):
+        if isinstance(node.value, dict) and name in node.value:
+            mark, node = node.keys[name], node.value[name]
+        elif isinstance(node.value, list) and index and int(index) < len(node.value):
+            node = node.value[int(index)]
+            mark = node.mark
+        else:
             break
-        line, node = found
-    return line + 1
-
-
-def _children(node: yaml.Node | None) -> Iterator[tuple[str | int, tuple[int, yaml.Node]]]:
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            yield key.value, (key.start_mark.line, value)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            yield index, (value.start_mark.line, value)
-
-
-def _repeated(node: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
-    seen: set[str] = set()
-    for name, (_, child) in _children(node):
-        if isinstance(node, yaml.MappingNode) and name in seen:
-            yield next(key for key, value in node.value if value is child)
-        seen.add(str(name))
-        yield from _repeated(child)
-
-
-def _not_yaml(path: Path, error: yaml.YAMLError) -> MappingFileError:
-    mark = getattr(error, "problem_mark", None)
-    message = f"it is not YAML: {getattr(error, 'problem', None) or 'unreadable text'}"
-    return MappingFileError(
-        (MappingFinding(path, mark.line + 1 if mark else 1, "$", message, "mend the text there"),)
-    )
+    return mark

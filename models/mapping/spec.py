@@ -12,7 +12,8 @@ Column = Annotated[str, Meta(min_length=1, max_length=500)] | tuple[str | int, .
 
 Conversion = Literal["string", "integer", "number", "boolean", "strings", "time", "epoch_s", "epoch_ms"]
 Entry = Scalar | tuple[str, ...] | None
-Table = dict[str | int, Entry]
+Table = dict[str, Entry]
+"""By the text of a value; a whole number is looked up as it is written."""
 
 
 class _Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -3,7 +3,8 @@
 import math
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from decimal import Decimal
 from typing import Any, NoReturn
 
 import msgspec
@@ -82,22 +83,23 @@ def part(value: Any, spec: str, label: str) -> str:
     raise MappingError(f"{label} has no plain text or whole number for the template", Reason.WRONG_TYPE)
 
 
-def look_up(value: Any, table: Mapping[Any, Any], label: str) -> Any:
-    """The table's entry for `value`."""
+def look_up(value: Any, table: Mapping[str, Any], label: str) -> Any:
+    """The table's entry for a text or whole number."""
     try:
-        if value.__class__ is not bool:  # True is no key 1
-            return table[value]
-    except (KeyError, TypeError):
-        pass
-    raise MappingError(f"{label} is not in the lookup table", Reason.UNKNOWN_VALUE)
+        return table[_key(value)]  # type: ignore[index]
+    except KeyError:
+        raise MappingError(f"{label} is not in the lookup table", Reason.UNKNOWN_VALUE) from None
 
 
-def look_up_or(value: Any, table: Mapping[Any, Any], otherwise: Any) -> Any:
-    """The table's entry for `value`, or `otherwise`."""
-    try:
-        return otherwise if value.__class__ is bool else table.get(value, otherwise)
-    except TypeError:
-        return otherwise
+def look_up_or(value: Any, table: Mapping[str, Any], otherwise: Any) -> Any:
+    """The table's entry for a text or whole number, or `otherwise`."""
+    return table.get(_key(value), otherwise)  # type: ignore[arg-type]
+
+
+def _key(value: Any) -> str | None:
+    if value.__class__ is int:
+        return str(value)
+    return value if isinstance(value, str) else None
 
 
 def to_string(value: Any, label: str) -> str:
@@ -106,7 +108,7 @@ def to_string(value: Any, label: str) -> str:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int | float) and math.isfinite(value):
+    if isinstance(value, int | float | Decimal) and math.isfinite(value):
         return str(value)
     raise MappingError(f"{label} is not text", Reason.WRONG_TYPE)
 
@@ -115,7 +117,7 @@ def to_integer(value: Any, label: str) -> int:
     """A whole number, also from text or a float without a fraction."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float | Decimal) and math.isfinite(value) and value == int(value):
         return int(value)
     if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
         return int(value)
@@ -124,7 +126,7 @@ def to_integer(value: Any, label: str) -> int:
 
 def to_number(value: Any, label: str) -> int | float:
     """A finite number, also from text."""
-    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+    if isinstance(value, Decimal) or (isinstance(value, str) and _NUMBER.fullmatch(value.strip())):
         value = float(value)
     if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         return value
@@ -161,6 +163,8 @@ def to_time(value: Any, layout: str | None, zone: tzinfo | None, label: str) -> 
 
 
 def _read_time(value: Any, layout: str | None, label: str) -> datetime:
+    if isinstance(value, date):  # a column of days: their midnights
+        return datetime(value.year, value.month, value.day)  # noqa: DTZ001
     try:
         return datetime.fromisoformat(value) if layout is None else datetime.strptime(value, layout)  # noqa: DTZ007
     except (TypeError, ValueError):
