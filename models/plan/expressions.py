@@ -43,8 +43,8 @@ def compile_filters(texts: Sequence[str], spec: PlanSpec) -> Filters:
     """
     table = fields_of(spec, Scope.EVENT)
     conditions = [parse(text, table) for text in texts]
-    signal_missing = {name: None for name in table.fields if name.startswith("signal.")}
-    outcome_missing = {name: None for name in table.fields if name.startswith("outcome.")}
+    signal_missing = {name: None for name in table if name.startswith("signal.")}
+    outcome_missing = {name: None for name in table if name.startswith("outcome.")}
 
     def compiled(fixed: Mapping[str, str | None]) -> Filters:
         emitter = Emitter(table.roots, fixed)

@@ -60,9 +60,9 @@ class Field:
         return self.type in {"integer", "number"}
 
 
-@dataclass(frozen=True, slots=True)
-class FieldTable:
-    """What expressions of one scope can name in one plan."""
+@dataclass(frozen=True)
+class FieldTable(Mapping[str, Field]):
+    """What expressions of one scope can name in one plan: fields by name."""
 
     scope: Scope
     prefixes: tuple[str, ...]
@@ -73,6 +73,15 @@ class FieldTable:
     def roots(self) -> Mapping[str, str]:
         """Python source of the locals that reading code starts from, where they are no arguments."""
         return _REQUEST_ROOTS if self.scope is Scope.DECISION else _EVENT_ROOTS
+
+    def __getitem__(self, name: str) -> Field:
+        return self.fields[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.fields)
+
+    def __len__(self) -> int:
+        return len(self.fields)
 
 
 def feature_columns(spec: PlanSpec) -> tuple[str, ...]:
