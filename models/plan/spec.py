@@ -65,6 +65,10 @@ class SessionSpec(_Spec, frozen=True, kw_only=True):
     """Horizon: an event older than the customer's newest by more than this is a dead letter."""
     by: Literal["gap", "declared"] = "gap"
     """gap: our own sessions, across devices. declared: the channel's session_id, where given."""
+    longest: Duration | None = None
+    """declared: an event longer than this after the first of its session is a dead letter (a stale id)."""
+    lead: dict[Name, Duration] = {}
+    """Signal types that report time already spent: a session that starts with one started this much earlier."""
 
 
 class DedupeSpec(_Spec, frozen=True, kw_only=True):

@@ -1,0 +1,314 @@
+"""BuildSessionContext as a fold: signals and outcomes in; sessions and decision requests out.
+
+Late and early: a customer's clock is the latest event time seen. An event older than the clock by more than the
+horizon `session.late` is a dead letter; within it, an event has the effect it would have had on time. A session
+ends when silence is longer than the gap and nothing within the horizon can extend it any more: at
+last event + gap + late + 1 us.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from models.context_state import (
+    ContextState,
+    Event,
+    decode_event,
+    decode_state,
+    encode_event,
+    encode_state,
+)
+from models.features import NOTHING, FeatureProgram, FeatureTable, Slots
+from models.features.memory import holds
+from models.folds import Counted, Output
+from models.identity import FINGERPRINT_BYTES, decision_id, fingerprint
+from models.plan.expressions import Filters, Triggers, compile_filters, compile_triggers
+from models.plan.spec import PlanSpec, TriggerSpec
+from models.profile import customer_of, merge_profile, too_long
+from models.sessions import Arrival, Joined, OpenSession, SessionRules, Starts
+from models.times import NEVER, Micros, duration, micros
+from schemas import ContextSnapshot, DeadLetter, DecisionRequest, Direction, Outcome, Reason, Signal
+
+PROFILE = "profile"
+"""The signal type that is news about the customer and no behaviour."""
+
+_STEP = "BuildSessionContext"
+_MAX_PAYLOAD = 65536
+
+
+_to_json = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ContextFold:
+    """The context of one customer under one plan. See `models.folds.Fold`."""
+
+    spec: PlanSpec
+    digest: str
+    late: Micros
+    rules: SessionRules
+    program: FeatureProgram
+    triggers: Triggers
+    suppressing: Filters
+    declared: frozenset[str]
+
+    @classmethod
+    def of(cls, spec: PlanSpec, digest: str) -> "ContextFold":
+        """Compile what a plan says about sessions, features and triggers.
+
+        Raises:
+          ValueError: A feature is not declared well, or an expression cannot be used.
+        """
+        FeatureTable.of(spec)
+        program = FeatureProgram.of(spec)
+        signals = [each.signal for each in spec.contact.suppressions if each.signal is not None]
+        return cls(
+            spec=spec,
+            digest=digest,
+            late=duration(spec.session.late),
+            rules=SessionRules.of(spec, program, digest),
+            program=program,
+            triggers=compile_triggers(spec),
+            suppressing=compile_filters(signals, spec),
+            declared=frozenset(spec.vocabulary.customer),
+        )
+
+    def initial(self) -> ContextState:
+        """A customer never seen."""
+        return ContextState()
+
+    def step(self, state: ContextState, event: Event) -> tuple[ContextState, list[Output]]:
+        """Fold one event.
+
+        Outputs: DUPLICATE; or a dead letter and DEAD; or the outcome itself, for the ledger; or the sessions that had
+        to end early, the signal itself if it may suppress something, and then a request or OBSERVED.
+        """
+        at, kind, event_id = self.order(event)
+        mark = fingerprint(f"{kind}{event_id}")
+        if holds(state.recent, mark):
+            return state, [Counted.DUPLICATE]
+        refusal = self._refusal(state, event, at)
+        if refusal is not None:
+            return state, [refusal, Counted.DEAD]
+        noted = self._noted(state, event, at, mark)
+        if isinstance(event, Outcome):
+            return self._take_outcome(noted, event, at)
+        if event.type == PROFILE:
+            return noted, [Counted.OBSERVED]
+        return self._take_signal(noted, event, at)
+
+    def deadline(self, state: ContextState) -> Micros | None:
+        """When the next session ends; without sessions, when no window reaches any event any more."""
+        if state.sessions:
+            return min(session.last_at for session in state.sessions) + self._silence
+        reach = self.program.forgettable_at(state.series) if state.series else None
+        return None if reach is None else reach + self.late + 1
+
+    def expire(self, state: ContextState, now: Micros) -> tuple[ContextState, list[Output]]:
+        """End the sessions that are due, in the order of their starts; forget what no window reaches."""
+        due = [session for session in state.sessions if session.last_at + self._silence <= now]
+        open_still = tuple(session for session in state.sessions if session not in due)
+        reach = self.program.forgettable_at(state.series) if state.series and not open_still else None
+        forget = reach is not None and reach + self.late + 1 <= now
+        state = msgspec.structs.replace(
+            state,
+            clock=state.clock if now == NEVER else max(state.clock, now),
+            sessions=open_still,
+            series=self.program.forget(state.series) if forget else state.series,
+        )
+        return state, self._ended(state, due)
+
+    def order(self, event: Event) -> tuple[Micros, int, str]:
+        """Event time, signals before outcomes, id."""
+        if isinstance(event, Signal):
+            return micros(event.occurred_at), 0, event.signal_id
+        return micros(event.occurred_at), 1, event.outcome_id
+
+    def encode(self, state: ContextState) -> bytes:
+        """The state as versioned bytes."""
+        return encode_state(state)
+
+    def decode(self, data: bytes) -> ContextState:
+        """The state again.
+
+        Raises:
+          ValueError: The bytes are of no version this code reads, or damaged.
+        """
+        return decode_state(data)
+
+    def encode_event(self, event: Event) -> bytes:
+        """For the shuffle."""
+        return encode_event(event)
+
+    def decode_event(self, data: bytes) -> Event:
+        """From the shuffle."""
+        return decode_event(data)
+
+    def features_at(self, state: ContextState, at: Micros, event: Event | None = None) -> tuple[float, ...]:
+        """All raw features as of `at`, from what is known: a question without an event, for tests and notebooks."""
+        gap = self.rules.gap
+        around = [s for s in state.sessions if s.first_at - gap <= at <= s.last_at + gap]
+        session = around[-1] if around else None
+        slots = session.slots if session else NOTHING
+        place = (session.started_at, session.number) if session else None
+        customer = customer_of(state.facts)
+        return self.program.values(at, event, customer, place, slots, slots, state.series, state.series)
+
+    @property
+    def _silence(self) -> Micros:
+        """How long after its last event a session ends."""
+        return self.rules.gap + self.late + 1
+
+    def _refusal(self, state: ContextState, event: Event, at: Micros) -> DeadLetter | None:
+        """Why the event cannot be taken in, if it cannot."""
+        if at < state.clock - self.late:
+            return _dead(
+                event,
+                Reason.TOO_LATE,
+                "$.occurred_at: older than the customer's newest event by more than session.late",
+            )
+        if isinstance(event, Outcome):
+            return None
+        if event.profile and (key := too_long(event.profile)) is not None:
+            place = f"$.profile.{key}" if key in self.declared else "$.profile"
+            return _dead(event, Reason.OUT_OF_RANGE, f"{place}: longer than a fact may be")
+        name = self.rules.declared_id(event)
+        if self.rules.longest is None or name is None:
+            return None
+        started = Starts(state.starts).of(name)
+        if started is None or at <= started + self.rules.longest:
+            return None
+        return _dead(
+            event, Reason.TOO_LATE, "$.session_id: its session started more than session.longest before"
+        )
+
+    def _noted(self, state: ContextState, event: Event, at: Micros, mark: bytes) -> ContextState:
+        """The state after anything that is taken in: clock, number, id and profile."""
+        facts, starts = state.facts, state.starts
+        if isinstance(event, Signal):
+            if event.profile:
+                facts = merge_profile(facts, event.profile, at, self.declared)
+            name = self.rules.declared_id(event)
+            if name is not None and self.rules.longest is not None and event.type != PROFILE:
+                starts = Starts(starts).noted(name, at).entries
+        return ContextState(
+            event.customer_id,
+            max(state.clock, at),
+            state.sequence + 1,
+            state.opened,
+            (state.recent + mark)[-FINGERPRINT_BYTES * self.spec.dedupe.keep :],
+            facts,
+            state.sessions,
+            state.series,
+            starts,
+        )
+
+    def _take_outcome(
+        self, state: ContextState, outcome: Outcome, at: Micros
+    ) -> tuple[ContextState, list[Output]]:
+        matches = self.program.match(outcome)
+        if any(matches):
+            tie, settled = f"1{outcome.outcome_id}", state.clock - self.late
+            series = self.program.roll(state.series, outcome, matches, at, tie, settled)
+            state = msgspec.structs.replace(state, series=series)
+        return state, [outcome]
+
+    def _take_signal(
+        self, state: ContextState, signal: Signal, at: Micros
+    ) -> tuple[ContextState, list[Output]]:
+        customer = customer_of(state.facts) if signal.placements or self.spec.triggers else {}
+        trigger = None if signal.placements else self.triggers(signal, customer)
+        asks = bool(signal.placements) or trigger is not None
+        matches, tie, settled = self.program.match(signal), f"0{signal.signal_id}", state.clock - self.late
+        arrival = Arrival(signal, at, tie, matches, asks, settled)
+        joined = self.rules.join(state.sessions, arrival, state.opened + 1)
+        series = self.program.roll(state.series, signal, matches, at, tie, settled)
+        new = _moved(state, joined, series)
+        outputs = self._ended(new, joined.evicted)
+        if any(self.suppressing(signal)):
+            outputs.append(signal)
+        if not asks:
+            return new, [*outputs, Counted.OBSERVED]
+        context = self._snapshot(new, signal, at, joined, customer, state.series)
+        return new, [*outputs, self._request(signal, trigger, context)]
+
+    def _snapshot(
+        self,
+        state: ContextState,
+        signal: Signal,
+        at: Micros,
+        joined: Joined,
+        customer: dict[str, Any],
+        earlier: Slots,
+    ) -> ContextSnapshot:
+        session = joined.session
+        place = session.started_at, session.number
+        features = self.program.values(
+            at, signal, customer, place, session.slots, joined.before, state.series, earlier
+        )
+        return ContextSnapshot(
+            sequence=state.sequence, session=session.summary(), customer=customer, features=features
+        )
+
+    def _request(
+        self, signal: Signal, trigger: TriggerSpec | None, context: ContextSnapshot
+    ) -> DecisionRequest:
+        placements = trigger.placements if trigger else signal.placements
+        return DecisionRequest(
+            decision_id=decision_id(signal.signal_id, self.digest),
+            signal_id=signal.signal_id,
+            customer_id=signal.customer_id,
+            requested_at=signal.occurred_at,
+            brand=signal.brand,
+            channel=signal.channel,
+            direction=self._direction(signal, placements[0]),
+            placements=placements,
+            trigger=trigger.id if trigger else None,
+            page=signal.page,
+            attributes=signal.attributes,
+            context=context,
+            plan_digest=self.digest,
+            trace=signal.trace,
+        )
+
+    def _direction(self, signal: Signal, placement: str) -> Direction:
+        """Of the channel that the first placement belongs to."""
+        place = self.spec.placements.get(placement)
+        channel = self.spec.channels.get((place.channel if place else None) or signal.channel)
+        return channel.direction if channel else Direction.INBOUND
+
+    def _ended(self, state: ContextState, sessions: Sequence[OpenSession]) -> list[Output]:
+        if not sessions:
+            return []
+        customer = customer_of(state.facts)
+        return [self.rules.end(session, state.customer_id, customer) for session in sessions]
+
+
+def _moved(state: ContextState, joined: Joined, series: Slots) -> ContextState:
+    """The state once a signal is in its session and in the series."""
+    return ContextState(
+        state.customer_id,
+        state.clock,
+        state.sequence,
+        state.opened + joined.opened,
+        state.recent,
+        state.facts,
+        joined.sessions,
+        dict(series),
+        state.starts,
+    )
+
+
+def _dead(event: Event, reason: Reason, detail: str) -> DeadLetter:
+    payload = _to_json(event)
+    return DeadLetter(
+        reason=reason,
+        step=_STEP,
+        detail=detail,
+        payload=payload[:_MAX_PAYLOAD],
+        payload_bytes=len(payload),
+        occurred_at=event.occurred_at,
+        customer_id=event.customer_id,
+    )

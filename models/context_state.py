@@ -1,0 +1,76 @@
+"""The state of the context fold and the events it reads, as versioned bytes."""
+
+from typing import Any
+
+import msgspec
+
+from models.sessions import OpenSession
+from models.times import Micros
+from schemas import Outcome, Signal
+
+Event = Signal | Outcome
+
+VERSION = 1
+_EVER: Micros = -(2**62)
+
+
+class ContextState(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What is remembered of one customer. Append fields, with defaults; never reorder them.
+
+    Bounded by `dedupe.keep` ids, the plan's profile fields of MAX_FACT characters, MAX_OPEN sessions, and MAX_SERIES
+    events for each distinct thing that rolling windows look at.
+    """
+
+    customer_id: str = ""
+    clock: Micros = _EVER
+    """Latest event time seen."""
+    sequence: int = 0
+    """Events taken in."""
+    opened: int = 0
+    """Sessions opened."""
+    recent: bytes = b""
+    """Fingerprints of the latest events taken in."""
+    facts: bytes = b""
+    """The profile, packed: most events do not need it."""
+    sessions: tuple[OpenSession, ...] = ()
+    """Open sessions, by start."""
+    series: dict[int, Any] = {}
+    """What rolling windows look at, by slot key."""
+    starts: tuple[tuple[bytes, Micros], ...] = ()
+    """When declared sessions started, where the plan limits their length."""
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(ContextState).decode
+_read_signal = msgspec.msgpack.Decoder(Signal).decode
+_read_outcome = msgspec.msgpack.Decoder(Outcome).decode
+_version = bytes([VERSION])
+
+
+def encode_state(state: ContextState) -> bytes:
+    """One byte of version, then msgpack."""
+    return _version + _encode(state)
+
+
+def decode_state(data: bytes) -> ContextState:
+    """The state again.
+
+    Raises:
+      ValueError: The bytes are of no version this code reads, or damaged.
+    """
+    if data[:1] != _version:
+        raise ValueError(f"context state of version {data[:1].hex() or 'none'}, this code reads {VERSION}")
+    try:
+        return _decode(memoryview(data)[1:])
+    except msgspec.DecodeError as error:
+        raise ValueError(f"unreadable context state: {error}") from error
+
+
+def encode_event(event: Event) -> bytes:
+    """One byte of kind, then msgpack."""
+    return (b"S" if isinstance(event, Signal) else b"O") + _encode(event)
+
+
+def decode_event(data: bytes) -> Event:
+    """The event again."""
+    return (_read_signal if data[:1] == b"S" else _read_outcome)(memoryview(data)[1:])

@@ -1,0 +1,144 @@
+"""Declared features, compiled once per plan: what to remember of each event, and one function for all values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import compress
+from typing import Any
+
+from models.features.demands import TRAIL_KEY, Demands, Feed
+from models.features.emit import Emitter, Values
+from models.features.memory import Memory
+from models.features.values import Event, Read
+from models.plan.expressions import Filters, compile_filters
+from models.plan.spec import FeatureSpec, PlanSpec
+from models.series import Latest, Series
+from models.times import Micros
+from schemas import Signal
+
+Slots = Mapping[int, Any]
+"""What a session, or a customer beyond sessions, remembers: plain values by slot key. Never changed in place."""
+
+NOTHING: Slots = {}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeatureProgram:
+    """The features of one plan, ready to run.
+
+    An event is first *matched*: one truth value per distinct filter. The matches then feed the slots of the
+    session it belongs to and the series of the customer; `values` reads all raw features from both.
+    """
+
+    values: Values
+    """values(at, event, customer, session, slots, before, series, earlier): all columns, in order.
+
+    `session` is (start, number) or None; `before` and `earlier` are slots and series without the event.
+    """
+    session_values: Values
+    """The same arguments: the columns of session windows only, for the record of a session."""
+    session_columns: tuple[str, ...]
+    _filters: Filters
+    _session: tuple[tuple[Feed, ...], ...]
+    _rolling: tuple[tuple[Feed, ...], ...]
+    _labels: tuple[tuple[tuple[int, Read | None], ...], ...]
+    _memories: Mapping[int, Memory]
+    _series: Mapping[int, Series | Latest]
+    _kept: frozenset[int]
+
+    @classmethod
+    def of(cls, spec: PlanSpec) -> "FeatureProgram":
+        """Compile the features of a plan that `check_features` found good.
+
+        Raises:
+          ExpressionError: A filter cannot be used.
+        """
+        demands = Demands()
+        values, _ = _compiled(spec, spec.features, demands)
+        in_session = tuple(feature for feature in spec.features if feature.window == "session")
+        session_values, session_columns = _compiled(spec, in_session, demands)
+        return cls(
+            values=values,
+            session_values=session_values,
+            session_columns=session_columns,
+            _filters=compile_filters([text for text in demands.filters if text is not None], spec),
+            _session=demands.session_feeds(),
+            _rolling=demands.rolling_feeds(),
+            _labels=demands.labels(),
+            _memories=demands.memories,
+            _series=demands.series,
+            _kept=frozenset(demands.kept),
+        )
+
+    def match(self, event: Event) -> tuple[bool, ...]:
+        """Which filters the event certainly meets; the first is met by every signal."""
+        return (event.__class__ is Signal, *self._filters(event))
+
+    def remember(
+        self, slots: Slots, event: Event, matches: tuple[bool, ...], at: Micros, tie: str, settled: Micros
+    ) -> Slots:
+        """The slots of a session with one more event. `settled`: nothing earlier than this can still come."""
+        new = _fed(slots, self._session, event, matches, at, tie, settled)
+        memory = self._memories.get(TRAIL_KEY)
+        if memory is None:
+            return new
+        labels = {
+            key: True if read is None else read(event)
+            for labels in compress(self._labels, matches)
+            for key, read in labels
+        }
+        known = {key: value for key, value in labels.items() if value is not None}
+        return {**new, TRAIL_KEY: memory.add(new.get(TRAIL_KEY), at, tie, known, settled)}
+
+    def roll(
+        self, series: Slots, event: Event, matches: tuple[bool, ...], at: Micros, tie: str, settled: Micros
+    ) -> Slots:
+        """The series of a customer with one more event."""
+        return _fed(series, self._rolling, event, matches, at, tie, settled)
+
+    def merge(self, earlier: Slots, later: Slots) -> Slots:
+        """The slots of two parts of one session; what the plan does not know any more is dropped."""
+        merged = {key: value for key, value in (*earlier.items(), *later.items()) if key in self._memories}
+        for key in earlier.keys() & later.keys() & self._memories.keys():
+            merged[key] = self._memories[key].merge(earlier[key], later[key])
+        return merged
+
+    def forgettable_at(self, series: Slots) -> Micros | None:
+        """After this time plus the lateness horizon no window reaches any event; None if nothing can be forgotten."""
+        reaches = [
+            (newest or 0) + kind.reach
+            for key, kind in self._series.items()
+            if key not in self._kept and key in series
+            for newest in (kind.newest(series[key]),)
+        ]
+        return max(reaches, default=None)
+
+    def forget(self, series: Slots) -> Slots:
+        """The series that are asked for their latest event however old it is."""
+        return {key: value for key, value in series.items() if key in self._kept}
+
+
+def _compiled(
+    spec: PlanSpec, features: tuple[FeatureSpec, ...], demands: Demands
+) -> tuple[Values, tuple[str, ...]]:
+    emitter = Emitter(demands, spec.time_zone)
+    columns = [column for feature in features for column in emitter.columns(feature)]
+    return emitter.function(columns), tuple(column.name for column in columns)
+
+
+def _fed(
+    slots: Slots,
+    feeds: tuple[tuple[Feed, ...], ...],
+    event: Event,
+    matches: tuple[bool, ...],
+    at: Micros,
+    tie: str,
+    settled: Micros,
+) -> Slots:
+    new = dict(slots)
+    for matched in compress(feeds, matches):
+        for key, add, read in matched:
+            if read is None:
+                new[key] = add(new.get(key), at, tie, None, settled)
+            elif (value := read(event)) is not None:
+                new[key] = add(new.get(key), at, tie, value, settled)
+    return new
