@@ -136,7 +136,8 @@ class Recorder:
 def _no_action(candidates: CandidateSet, allocation: Allocation) -> str | None:
     if candidates.order:
         return allocation.no_action
-    return "all_removed_by_engagement_policy" if candidates.removed_by else "no_candidates"
+    removed = any(rule >= 0 for rule in candidates.removed_by)
+    return "all_removed_by_engagement_policy" if removed else "no_candidates"
 
 
 def feedback(
