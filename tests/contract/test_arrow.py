@@ -1,0 +1,131 @@
+"""Rows and Parquet files: the same columns as BigQuery, and nothing lost on the way."""
+
+import json
+from datetime import UTC, datetime
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from contract_strategies import contracts
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas import CONTRACTS, Outcome, OutcomeKind, Signal
+from schemas.arrow import arrow_schema, from_row, rows
+from schemas.derivation.formats import bigquery_columns
+
+ARROW = {
+    "STRING": pa.string(),
+    "INTEGER": pa.int64(),
+    "FLOAT": pa.float64(),
+    "BOOLEAN": pa.bool_(),
+    "TIMESTAMP": pa.timestamp("us", tz="UTC"),
+    "BYTES": pa.binary(),
+}
+
+
+def _same(column, field):
+    assert field.name == column["name"]
+    inner = field.type
+    if column["mode"] == "REPEATED":
+        assert pa.types.is_list(inner)
+        inner = inner.value_type
+    else:
+        assert field.nullable == (column["mode"] == "NULLABLE")
+    if column["type"] == "RECORD":
+        assert inner.num_fields == len(column["fields"])
+        for part, name in zip(column["fields"], inner, strict=True):
+            _same(part, name)
+    else:
+        assert inner == ARROW[column["type"]]
+
+
+@pytest.mark.parametrize("contract", CONTRACTS)
+def test_parquet_columns_are_bigquerys(contract):
+    columns, schema = bigquery_columns(contract), arrow_schema(contract)
+    assert len(columns) == len(schema)
+    for column, field in zip(columns, schema, strict=True):
+        _same(column, field)
+
+
+@pytest.mark.parametrize("contract", CONTRACTS)
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_rows_survive_a_parquet_file(contract, data):
+    structs = data.draw(st.lists(contracts(contract), min_size=1, max_size=3))
+    wanted = [rows(contract)(struct) for struct in structs]
+    file = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(wanted, arrow_schema(contract)), file)
+    table = pq.ParquetFile(file.getvalue()).read()
+    assert table.schema.equals(arrow_schema(contract))
+    assert table.to_pylist() == [_as_lists(row) for row in wanted]
+    back = [from_row(contract, row) for row in table.to_pylist()]
+    assert [_plain(struct) for struct in back] == [_plain(struct) for struct in structs]
+
+
+def _plain(value):
+    """A struct in plain values, a null map as an empty one."""
+    plain = msgspec.to_builtins(value, builtin_types=(datetime, bytes))
+    return plain | ({"profile": plain["profile"] or {}} if "profile" in plain else {})
+
+
+def _as_lists(value):
+    if isinstance(value, dict):
+        return {name: _as_lists(part) for name, part in value.items()}
+    return [_as_lists(part) for part in value] if isinstance(value, (list, tuple)) else value
+
+
+def test_a_row_keeps_times_names_enums_and_spells_maps_as_json():
+    at = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    outcome = Outcome(
+        outcome_id="o",
+        customer_id="c",
+        occurred_at=at,
+        kind=OutcomeKind.CLICKED,
+        attributes={"b": "x", "a": 1.5, "c": None},
+    )
+    row = rows(Outcome)(outcome)
+    assert row["occurred_at"] is at
+    assert row["kind"] == "Clicked"
+    assert type(row["kind"]) is str
+    assert row["attributes"] == [
+        {"key": "a", "value": "1.5"},
+        {"key": "b", "value": '"x"'},
+        {"key": "c", "value": None},
+    ]
+
+
+@given(contracts(Signal))
+def test_maps_can_be_read_back_from_a_row(signal):
+    row = rows(Signal)(signal)
+    back = {
+        entry["key"]: None if entry["value"] is None else json.loads(entry["value"])
+        for entry in row["attributes"]
+    }
+    assert back == signal.attributes
+
+
+@given(contracts(Signal))
+def test_making_a_row_leaves_the_struct_as_it_was(signal):
+    before = dict(signal.attributes)
+    rows(Signal)(signal)
+    assert signal.attributes == before
+
+
+def test_a_row_of_before_a_field_existed_takes_its_default():
+    struct = from_row(
+        Outcome, {"outcome_id": "o", "customer_id": "c", "occurred_at": datetime.now(UTC), "kind": "Clicked"}
+    )
+    assert struct.attributes == {}
+    assert struct.rank is None
+    row = {**rows(Outcome)(struct), "attributes": None, "added_tomorrow": 1}
+    assert from_row(Outcome, row) == struct
+
+
+def test_a_row_of_something_else_is_refused():
+    with pytest.raises(msgspec.ValidationError, match="kind"):
+        from_row(
+            Outcome,
+            {"outcome_id": "o", "customer_id": "c", "occurred_at": datetime.now(UTC), "kind": "Sneezed"},
+        )
