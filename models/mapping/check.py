@@ -14,7 +14,7 @@ Problem = tuple[str, str, str]
 """Path in the mapping (`$.records[0].where`), what is wrong, what to do."""
 
 _SPEC = re.compile(r"0?[0-9]{0,2}")
-_TESTS = ("equals", "one_of", "starts_with", "known")
+_TESTS = ("equals", "one_of", "starts_with", "known", "later_than")
 _GROUPS = ("any", "all", "none")
 _SOURCES = ("column", "constant", "template", "first")
 _ONLY_WITH = (("separator", "strings"), ("format", "time"), ("zone", "time"))
@@ -87,8 +87,10 @@ def _value(
         )
     if inner and value.missing:
         yield f"{path}.missing", "it is for the whole value", "write it beside `first:`"
-    if value.json is not None and value.column is None:
-        yield f"{path}.json", "it is a way into a column", "name the column"
+    for option in ("json", "match"):
+        if getattr(value, option) is not None and value.column is None:
+            yield f"{path}.{option}", "it takes a part of a column", "name the column"
+    yield from _pattern(f"{path}.match", value.match)
     for option, conversion in _ONLY_WITH:
         if getattr(value, option) is not None and value.to != conversion:
             yield (
@@ -165,9 +167,21 @@ def _condition(path: str, spec: ConditionSpec) -> Iterator[Problem]:
     elif len(tests) != (0 if groups else 1):
         remedy = f"a column takes exactly one of {', '.join(_TESTS)}; a group takes none"
         yield path, f"it has {' and '.join(tests) or 'no test'}", remedy
+    if spec.by is not None and spec.later_than is None:
+        yield f"{path}.by", "it means nothing without `later_than`", "name the column of the earlier time"
     for name in groups:
         for index, inner in enumerate(getattr(spec, name)):
             yield from _condition(f"{path}.{name}[{index}]", inner)
+
+
+def _pattern(path: str, pattern: str | None) -> Iterator[Problem]:
+    try:
+        groups = 1 if pattern is None else re.compile(pattern).groups
+    except re.error as error:
+        yield path, f"it is no regular expression: {error.msg}", "mend it"
+        return
+    if groups != 1:
+        yield path, f"it has {groups} groups", "put one pair of brackets around what to keep"
 
 
 def _zone(path: str, name: str | None) -> Iterator[Problem]:

@@ -1,8 +1,10 @@
 """From the structure of a mapping to one generated function that reshapes a row."""
 
+import re
 import string
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, Protocol, cast
 from zoneinfo import ZoneInfo
 
@@ -10,6 +12,7 @@ import msgspec
 
 from models.mapping import values
 from models.mapping.spec import Column, ConditionSpec, MappingSpec, RecordSpec, Value, ValueSpec
+from models.times import duration
 from schemas.outcome import Outcome
 from schemas.signal import Signal
 
@@ -182,6 +185,9 @@ class _Code:
             self._emit(f"{found} = {self._column(path_of(spec.column))}")
             if spec.json is not None:
                 self._json(found, spec.json, label)
+            if spec.match is not None:
+                pattern = self._constant(re.compile(spec.match))
+                self._emit(f"if {found} is not None: {found} = matched({found}, {pattern}, {label!r})")
         elif spec.template is not None:
             self._template(found, spec.template, label)
         elif spec.first is not None:
@@ -223,13 +229,22 @@ class _Code:
                 yield f"look_up_or({found}, {name}, {self._constant(spec.otherwise)})"
         if spec.to == "time":
             zone = spec.zone or self._spec.source.time_zone
-            yield f"to_time({found}, {spec.format!r}, {self._constant(ZoneInfo(zone) if zone else None)}, {label!r})"
+            yield f"to_time({found}, {spec.format!r}, {self._zone(zone)}, {label!r})"
         elif spec.to == "strings":
             yield f"to_strings({found}, {spec.separator!r}, {label!r})"
         elif spec.to in {"epoch_s", "epoch_ms"}:
             yield f"to_epoch({found}, {1 if spec.to == 'epoch_s' else 1000}, {label!r})"
         elif spec.to is not None:
             yield f"to_{spec.to}({found}, {label!r})"
+
+    def _later(self, column: str, spec: ConditionSpec) -> str:
+        other = self._column(path_of(cast("Column", spec.later_than)))
+        by = self._constant(timedelta(microseconds=duration(spec.by or "0s")))
+        label = f"condition{_shown(spec.column)}"
+        return f"later({column}, {other}, {by}, {self._zone(self._spec.source.time_zone)}, {label!r})"
+
+    def _zone(self, name: str | None) -> str:
+        return self._constant(ZoneInfo(name) if name else None)
 
     def _column(self, path: Path) -> str:
         if path not in self._known:
@@ -262,6 +277,8 @@ class _Code:
             return f"{column} is not None" if spec.known else f"{column} is None"
         if spec.starts_with is not None:
             return f"({column}.__class__ is str and {column}.startswith({spec.starts_with!r}))"
+        if spec.later_than is not None:
+            return self._later(column, spec)
         wanted = spec.one_of if spec.one_of is not None else (spec.equals,)
         if all(isinstance(value, str) for value in wanted):
             return f"{column} in {wanted!r}"
@@ -288,6 +305,10 @@ def _certain(spec: ValueSpec) -> bool:
 
 
 def _origin(spec: ValueSpec) -> str:
-    if spec.column is None:
+    return _shown(spec.column)
+
+
+def _shown(column: Column | None) -> str:
+    if column is None:
         return ""
-    return f" (column {spec.column if isinstance(spec.column, str) else '.'.join(map(str, spec.column))})"
+    return f" (column {column if isinstance(column, str) else '.'.join(map(str, column))})"

@@ -10,6 +10,7 @@ from schemas.common import Name, Scalar
 Column = Annotated[str, Meta(min_length=1, max_length=500)] | tuple[str | int, ...]
 """`a.b.0` or [a, b, 0]: a column and, where it is nested, the way into it."""
 
+Duration = Annotated[str, Meta(pattern=r"^\d{1,6}(ms|s|m|h|d|w)$", description="E.g. 30m, 3d.")]
 Conversion = Literal["string", "integer", "number", "boolean", "strings", "time", "epoch_s", "epoch_ms"]
 Entry = Scalar | tuple[str, ...] | None
 Table = dict[str, Entry]
@@ -43,6 +44,9 @@ class ConditionSpec(_Spec, frozen=True, kw_only=True):
     one_of: tuple[Scalar, ...] | None = None
     starts_with: str | None = None
     known: bool | None = None
+    later_than: Column | None = None
+    """Both columns are times, and this one is later than that by more than `by`."""
+    by: Duration | None = None
     any: tuple["ConditionSpec", ...] | None = None
     all: tuple["ConditionSpec", ...] | None = None
     none: tuple["ConditionSpec", ...] | None = None
@@ -57,6 +61,8 @@ class ValueSpec(_Spec, frozen=True, kw_only=True):
     column: Column | None = None
     json: Annotated[str, Meta(max_length=500)] | None = None
     """The column holds JSON as text: the way into it, e.g. `0.id`; empty for all of it."""
+    match: str | None = None
+    """A regular expression: its first group is kept of the column's text; missing where it is not found."""
     constant: Scalar | tuple[str, ...] | None = None
     template: Annotated[str, Meta(min_length=1, max_length=500)] | None = None
     """Text with columns in braces, `{case_id}-{seq:05}`; missing when one of them is."""

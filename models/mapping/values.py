@@ -83,6 +83,14 @@ def part(value: Any, spec: str, label: str) -> str:
     raise MappingError(f"{label} has no plain text or whole number for the template", Reason.WRONG_TYPE)
 
 
+def matched(value: Any, pattern: re.Pattern[str], label: str) -> str | None:
+    """The first group of a pattern found in a text."""
+    if not isinstance(value, str):
+        raise MappingError(f"{label} is not text", Reason.WRONG_TYPE)
+    found = pattern.search(value)
+    return found[1] if found else None
+
+
 def look_up(value: Any, table: Mapping[str, Any], label: str) -> Any:
     """The table's entry for a text or whole number."""
     try:
@@ -169,6 +177,13 @@ def _read_time(value: Any, layout: str | None, label: str) -> datetime:
         return datetime.fromisoformat(value) if layout is None else datetime.strptime(value, layout)  # noqa: DTZ007
     except (TypeError, ValueError):
         raise MappingError(f"{label} is not a time", Reason.BAD_TIME) from None
+
+
+def later(one: Any, other: Any, by: timedelta, zone: tzinfo | None, label: str) -> bool:
+    """Whether a time is later than another by more than `by`; no if either is missing."""
+    if one is None or other is None:
+        return False
+    return to_time(one, None, zone, label) - to_time(other, None, zone, label) > by
 
 
 def to_epoch(value: Any, per_second: int, label: str) -> datetime:
