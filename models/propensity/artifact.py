@@ -41,7 +41,7 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     auc: Annotated[Share | None, Meta(description="Null if all responses are alike.")] = None
     log_loss: Annotated[float, Meta(ge=0, description="Mean, in nats.")]
     brier: Share
-    calibration_error: Annotated[Share, Meta(description="ECE over ten bins of equal size.")]
+    calibration_error: Annotated[Share, Meta(description="ECE over up to ten bins of equal size.")]
 
 
 class Training(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -12,8 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from models.propensity.artifact import Artifact, ArtifactError, Manifest, seal
-from models.propensity.linear import LinearScorer
-from models.propensity.trees import TreesScorer
+from models.propensity.scorer import in_own_order
 
 Estimator = Any
 """A fitted scikit-learn classifier of two classes, 0 and 1; the library has no types of its own."""
@@ -90,9 +89,7 @@ def check_scores(
     Raises:
       ArtifactError: It is larger than the tolerance of the kind.
     """
-    kind = LinearScorer if artifact.manifest.kind == "linear" else TreesScorer
-    actions = artifact.manifest.actions
-    scorer = kind.of(artifact, np.arange(len(actions)), np.zeros(len(actions)))
+    scorer, actions = in_own_order(artifact), artifact.manifest.actions
     compiled = np.array([scorer.score(row) for row in rows]).reshape(len(rows), len(actions))
     largest = 0.0
     for index, action in enumerate(actions):

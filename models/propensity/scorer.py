@@ -15,6 +15,8 @@ from models.propensity.sigmoid import logit, propensities
 from models.propensity.trees import TreesScorer
 from schemas import CandidateSet
 
+_KINDS: dict[str, type[LinearScorer] | type[TreesScorer]] = {"linear": LinearScorer, "trees": TreesScorer}
+
 NO_MODEL = "none"
 """Digest while all actions have their starting propensity."""
 
@@ -83,8 +85,13 @@ def bind(artifact: Artifact | None, spec: PlanSpec, vector_columns: Sequence[str
     rows = np.array([row.get(action.id, -1) for action in spec.actions])
     if np.all(rows < 0):
         raise ArtifactError("actions", "of the model are none of the plan's", "train it with this plan")
-    kind = LinearScorer if artifact.manifest.kind == "linear" else TreesScorer
-    return kind.of(artifact, rows, starting)
+    return _KINDS[artifact.manifest.kind].of(artifact, rows, starting)
+
+
+def in_own_order(artifact: Artifact) -> LinearScorer | TreesScorer:
+    """The scorer of the artefact's own actions, in its order: what training and registration compare with."""
+    rows = np.arange(len(artifact.manifest.actions))
+    return _KINDS[artifact.manifest.kind].of(artifact, rows, np.zeros(rows.size))
 
 
 def score(scorer: Scorer, table: Vectors, candidates: CandidateSet) -> CandidateSet:

@@ -1,0 +1,147 @@
+"""Fit scikit-learn estimators to responses. The same responses and seed give the same estimator."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
+
+from models.propensity.compile import positive
+from models.propensity.metrics import measure
+from models.propensity.responses import Responses, held_out
+
+_INNER_SEED = 1_000_003
+"""Added to the seed, so that settings are chosen on other customers than metrics are computed on."""
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """How to fit. Strengths and sizes that are tuples are chosen from, by log loss on customers set aside."""
+
+    seed: int = 7
+    held_out: float = 0.25
+    """Share of customers that metrics are computed on."""
+    least_positives: int = 20
+    """An action with fewer positives or negatives to train on keeps its starting propensity."""
+    strengths: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+    """Logistic regression: inverse of the L2 penalty on standardised features."""
+    trees: int = 200
+    """Most boosted trees."""
+    leaves: int = 15
+    least_rows: int = 40
+    """Rows in a leaf, at least."""
+    learning_rate: float = 0.08
+
+
+@dataclass(frozen=True, eq=False)
+class FittedTrees:
+    """Boosted trees over features and columns of the action, and these columns."""
+
+    estimator: Any
+    action_features: tuple[str, ...]
+    actions: dict[str, tuple[float, ...]]
+
+
+def fit_logistic(responses: Responses, fitting: Fitting) -> tuple[dict[str, Pipeline], float]:
+    """A logistic regression per action, all with the strength that suits them best together; that strength."""
+    inner = held_out(responses.customer, share=fitting.held_out, seed=fitting.seed + _INNER_SEED)
+    train, check = responses.where(~inner), responses.where(inner)
+    with threadpool_limits(limits=1):  # more threads may add up in another order
+        losses = [_logistic_loss(train, check, strength) for strength in fitting.strengths]
+        best = fitting.strengths[int(np.argmin(losses))]
+        return _logistics(responses, best), best
+
+
+def _logistics(responses: Responses, strength: float) -> dict[str, Pipeline]:
+    """One scale for all actions: what is rare everywhere must not look large where it happens once."""
+    scaler = StandardScaler().fit(responses.x)
+    fitted = {}
+    for action in responses.actions():
+        mine = responses.action == action
+        if len(np.unique(responses.label[mine])) == 2:
+            logistic = LogisticRegression(C=strength, max_iter=1000)
+            logistic.fit(scaler.transform(responses.x[mine]), responses.label[mine].astype(int))
+            fitted[action] = Pipeline([("scale", scaler), ("logistic", logistic)])
+    return fitted
+
+
+def _logistic_loss(train: Responses, check: Responses, strength: float) -> float:
+    losses = 0.0
+    for action, estimator in _logistics(train, strength).items():
+        mine = check.action == action
+        if mine.any():
+            losses += measure(check.label[mine], positive(estimator, check.x[mine])).log_loss * int(
+                mine.sum()
+            )
+    return losses
+
+
+def fit_trees(responses: Responses, groups: dict[str, str], fitting: Fitting) -> FittedTrees:
+    """Boosted trees over all actions; each is described by its rate, its group and itself.
+
+    Args:
+      responses: Only of actions that are to be trained.
+      groups: Action to its group.
+      fitting: `trees` is the most; fewer are kept if more would not help customers set aside.
+    """
+    inner = held_out(responses.customer, share=fitting.held_out, seed=fitting.seed + _INNER_SEED)
+    with threadpool_limits(limits=1):
+        trees = _best_size(responses.where(~inner), responses.where(inner), groups, fitting)
+        return _boosted(responses, groups, fitting, trees)
+
+
+def _boosted(responses: Responses, groups: dict[str, str], fitting: Fitting, trees: int) -> FittedTrees:
+    names, actions = describe_actions(responses, groups)
+    estimator = HistGradientBoostingClassifier(
+        learning_rate=fitting.learning_rate,
+        max_iter=trees,
+        max_leaf_nodes=fitting.leaves,
+        min_samples_leaf=fitting.least_rows,
+        l2_regularization=1.0,
+        early_stopping=False,
+        random_state=fitting.seed,
+    )
+    estimator.fit(_joined(responses, actions), responses.label.astype(int))
+    return FittedTrees(estimator, names, actions)
+
+
+def _best_size(train: Responses, check: Responses, groups: dict[str, str], fitting: Fitting) -> int:
+    fitted = _boosted(train, groups, fitting, fitting.trees)
+    known = check.where(np.isin(check.action, list(fitted.actions)))
+    if not len(known):
+        return fitting.trees
+    staged = fitted.estimator.staged_predict_proba(_joined(known, fitted.actions))
+    return 1 + int(np.argmin([measure(known.label, stage[:, 1]).log_loss for stage in staged]))
+
+
+def describe_actions(
+    responses: Responses, groups: dict[str, str]
+) -> tuple[tuple[str, ...], dict[str, tuple[float, ...]]]:
+    """Columns that tell actions apart: log-odds of their rate, their group, themselves."""
+    actions = responses.actions()
+    families = sorted({groups[action] for action in actions})
+    names = (
+        "action.log_odds",
+        *(f"action.group={group}" for group in families),
+        *(f"action={action}" for action in actions),
+    )
+    overall = float(responses.label.mean())
+    values = {}
+    for action in actions:
+        mine = responses.label[responses.action == action]
+        rate = (mine.sum() + 10 * overall) / (mine.size + 10)  # ten responses' worth of doubt
+        one_hot = [float(groups[action] == group) for group in families] + [
+            float(action == a) for a in actions
+        ]
+        values[action] = (round(float(np.log(rate / (1 - rate))), 6), *one_hot)
+    return names, values
+
+
+def _joined(responses: Responses, actions: dict[str, tuple[float, ...]]) -> NDArray[np.float64]:
+    described = np.array([actions[action] for action in responses.action.tolist()])
+    return np.hstack([responses.x, described])
