@@ -1,0 +1,229 @@
+"""FoldPerKey: one transform that hosts any fold, on bounded and on unbounded input."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import itemgetter
+from typing import Any, Literal
+
+import apache_beam as beam
+import msgspec
+from apache_beam.coders import BytesCoder
+from apache_beam.pvalue import DoOutputsTuple, PCollection, TaggedOutput
+from apache_beam.transforms.timeutil import TimeDomain
+from apache_beam.transforms.userstate import ReadModifyWriteStateSpec, TimerSpec, on_timer
+from apache_beam.transforms.window import GlobalWindows
+from apache_beam.typehints import typehints
+from apache_beam.typehints.decorators import no_annotations
+from apache_beam.utils.timestamp import Timestamp
+
+from models.folds import Counted, Fold, Output, advance, fold_events
+from models.times import Micros, moment
+from schemas import DeadLetter, Reason
+from transforms import tally
+from transforms.metrics import ACCOUNTS, STATE_UNREADABLE
+
+FoldSource = Fold[Any, Any] | Callable[[], Fold[Any, Any]]
+"""A fold that pickles small, or what yields one; the latter is called at each set-up, so it shares what is heavy."""
+
+Host = Literal["stateful", "grouped"]
+
+_PAYLOAD_BYTES = 64 * 1024
+_KEYED = typehints.Tuple[bytes, bytes]
+
+
+def load_fold(source: FoldSource) -> Fold[Any, Any]:
+    """The fold itself."""
+    return source() if callable(source) else source
+
+
+class FoldPerKey(beam.PTransform[PCollection[tuple[bytes, bytes]], DoOutputsTuple]):
+    """Folds the events of each key, `(key, event)` in bytes, and routes what comes out by its type.
+
+    Args:
+      fold: The fold, or a function that yields it.
+      outputs: Name of an output and the one contract it carries. `Counted` values go to the accounting counters;
+        an output of any other type is a mistake in the fold and stops the pipeline.
+      step: Name that dead letters of this step carry.
+      host: `stateful` keeps one state cell and one event-time timer per key and folds events as they arrive;
+        `grouped` collects each key and folds its events by `fold.order`. None: stateful for unbounded input.
+      forwarded: Types of events that a step before this one has accounted for already.
+
+    A state that cannot be decoded is left as it is, for repair: events that meet it become dead letters.
+
+    Raises:
+      TypeError: The elements are not declared as tuple[bytes, bytes].
+      ValueError: The input is windowed, or unbounded and to be grouped.
+    """
+
+    def __init__(
+        self,
+        fold: FoldSource,
+        outputs: Mapping[str, type],
+        *,
+        step: str = "FoldPerKey",
+        host: Host | None = None,
+        forwarded: tuple[type, ...] = (),
+    ) -> None:
+        super().__init__()
+        self._host = host
+        self._outputs = dict(outputs)
+        self._arguments = (fold, self._outputs, step, forwarded)
+
+    @no_annotations  # Beam knows no type for several outputs; each has its own.
+    def expand(self, events: PCollection[tuple[bytes, bytes]]) -> DoOutputsTuple:
+        """One output per entry of `outputs`."""
+        _check(events, self._host)
+        if self._host == "grouped" or (self._host is None and events.is_bounded):
+            groups = events | "GroupByKey" >> beam.GroupByKey()
+            return groups | "Fold" >> self._routed(_FoldGroupFn(*self._arguments))
+        return events | "Fold" >> self._routed(_FoldStateFn(*self._arguments))
+
+    def _routed(self, fold_fn: beam.DoFn) -> Any:
+        main, *others = self._outputs
+        typed = beam.ParDo(fold_fn).with_output_types(
+            self._outputs[main], **{tag: self._outputs[tag] for tag in others}
+        )
+        return typed.with_outputs(*others, main=main)
+
+
+def _check(events: PCollection[Any], host: Host | None) -> None:
+    if events.element_type != _KEYED:
+        raise TypeError(
+            f"FoldPerKey takes tuple[bytes, bytes], got {events.element_type}: declare the element type, "
+            "or keys and events would be pickled"
+        )
+    if not isinstance(events.windowing.windowfn, GlobalWindows):
+        raise ValueError("FoldPerKey keeps one state per key: put its input into GlobalWindows first")
+    if host == "grouped" and not events.is_bounded:
+        raise ValueError(
+            "unbounded input never ends, so it cannot be grouped; leave `host` out or say stateful"
+        )
+
+
+class _FoldFn(beam.DoFn):
+    """What both hosts share: loading the fold, routing and counting its outputs."""
+
+    def __init__(
+        self, fold: FoldSource, outputs: Mapping[str, type], step: str, forwarded: tuple[type, ...]
+    ) -> None:
+        self._source = fold
+        self._step = step
+        self._forwarded = forwarded
+        main = next(iter(outputs))
+        self._tags = {contract: None if tag == main else tag for tag, contract in outputs.items()}
+
+    def setup(self) -> None:
+        self._fold = load_fold(self._source)
+
+    def _route(self, outputs: Iterable[Output]) -> Iterator[Any]:
+        for output in outputs:
+            kind = type(output)
+            if kind is Counted:
+                ACCOUNTS[output].inc()
+                continue
+            if kind not in self._tags:
+                raise TypeError(f"{self._step} has no output for {kind.__name__}; it has {self._names()}")
+            tag = self._tags[kind]
+            yield output if tag is None else TaggedOutput(tag, output)
+
+    def _names(self) -> str:
+        return ", ".join(kind.__name__ for kind in self._tags)
+
+
+class _FoldGroupFn(_FoldFn):
+    """Beam adapter for `fold_events`: one whole key at a time, by event time, then kind, id and content."""
+
+    def process(self, group: tuple[bytes, Iterable[bytes]]) -> Iterator[Any]:
+        fold = self._fold
+        events = [(data, fold.decode_event(data)) for data in group[1]]
+        tally.add("folded", len(events))
+        ordered = sorted(((fold.order(event), data, event) for data, event in events), key=itemgetter(0, 1))
+        yield from self._route(fold_events(fold, (event for _, _, event in ordered)))
+
+
+class _FoldStateFn(_FoldFn):
+    """Beam adapter for `advance`: one cell of bytes, one timer, at most one read and one write per event."""
+
+    _CELL = ReadModifyWriteStateSpec("state", BytesCoder())
+    _DUE = TimerSpec("due", TimeDomain.WATERMARK)
+
+    def setup(self) -> None:
+        super().setup()
+        self._blank = self._fold.encode(self._fold.initial())
+
+    def process(
+        self,
+        keyed: tuple[bytes, bytes],
+        cell: Any = beam.DoFn.StateParam(_CELL),
+        timer: Any = beam.DoFn.TimerParam(_DUE),
+    ) -> Iterator[Any]:
+        fold = self._fold
+        event = fold.decode_event(keyed[1])
+        tally.add("folded")
+        was = cell.read()
+        try:
+            state = fold.initial() if was is None else fold.decode(was)
+        except ValueError:
+            yield from self._route(self._refuse(keyed[0], event))
+            return
+        due = fold.deadline(state)
+        state, outputs = advance(fold, state, event)
+        self._keep(cell, was, state)
+        if fold.deadline(state) != due:
+            _arm(timer, fold.deadline(state))
+        yield from self._route(outputs)
+
+    @on_timer(_DUE)
+    def expire(
+        self,
+        at: Any = beam.DoFn.TimestampParam,
+        cell: Any = beam.DoFn.StateParam(_CELL),
+        timer: Any = beam.DoFn.TimerParam(_DUE),
+    ) -> Iterator[Any]:
+        """Do what is due, each thing at its own time, so that it does not matter when a runner calls."""
+        fold = self._fold
+        was = cell.read()
+        if was is None:
+            return
+        try:
+            state = fold.decode(was)
+        except ValueError:
+            STATE_UNREADABLE.inc()
+            return
+        outputs: list[Output] = []
+        while (due := fold.deadline(state)) is not None and due <= at.micros:
+            state, done = fold.expire(state, due)
+            outputs += done
+        self._keep(cell, was, state)
+        _arm(timer, due)
+        yield from self._route(outputs)
+
+    def _keep(self, cell: Any, was: bytes | None, state: Any) -> None:
+        data = self._fold.encode(state)
+        if data != self._blank:
+            if data != was:
+                cell.write(data)
+        elif was is not None:
+            cell.clear()
+
+    def _refuse(self, key: bytes, event: Any) -> list[Output]:
+        """The event as a dead letter, in JSON, so that it can be sent again once the state is repaired."""
+        STATE_UNREADABLE.inc()
+        payload = msgspec.json.encode(event)
+        letter = DeadLetter(
+            reason=Reason.STATE_UNREADABLE,
+            step=self._step,
+            detail="the state of this customer cannot be decoded; it is kept as it is, for repair",
+            payload=payload[:_PAYLOAD_BYTES],
+            payload_bytes=len(payload),
+            occurred_at=moment(self._fold.order(event)[0]),
+            customer_id=key.decode(),
+        )
+        return [letter] if isinstance(event, self._forwarded) else [letter, Counted.DEAD]
+
+
+def _arm(timer: Any, due: Micros | None) -> None:
+    """Set or clear the timer. Runners carry times of timers in milliseconds and cut the rest: round up."""
+    if due is None:
+        timer.clear()
+    else:
+        timer.set(Timestamp(micros=-(-due // 1000) * 1000))

@@ -1,0 +1,39 @@
+"""Every counter of the graph, by name: what dashboards, alerts and the run summary may rely on.
+
+| namespace         | counter      | counts                                                         |
+|-------------------|--------------|----------------------------------------------------------------|
+| signals, outcomes | read         | payloads that came in                                          |
+| signals, outcomes | rejected     | payloads that could not be decoded: dead letters               |
+| signals           | skipped      | rows that the import mapping leaves out by its own rule        |
+| accounting        | decided      | events that asked for a decision and got one                   |
+| accounting        | observed     | events that were recorded                                      |
+| accounting        | duplicates   | events dropped as seen before                                  |
+| accounting        | dead_letters | events refused after decoding, with a reason                   |
+| state             | unreadable   | events and timers that met a state nobody could decode         |
+
+Of a finished run, `read - skipped = rejected + decided + observed + duplicates + dead_letters`.
+"""
+
+from collections.abc import Mapping
+
+from apache_beam.metrics.metric import Metrics, MetricsFilter
+from apache_beam.metrics.metricbase import Counter
+from apache_beam.runners.runner import PipelineResult
+
+from models.folds import Counted
+
+ACCOUNTING = "accounting"
+
+ACCOUNTS: Mapping[Counted, Counter] = {
+    counted: Metrics.counter(ACCOUNTING, counted.value) for counted in Counted
+}
+STATE_UNREADABLE: Counter = Metrics.counter("state", "unreadable")
+
+
+def accounted(result: PipelineResult) -> dict[Counted, int]:
+    """How many events of a finished run were accounted for in each way."""
+    counts = dict.fromkeys(Counted, 0)
+    found = result.metrics().query(MetricsFilter().with_namespace(ACCOUNTING))
+    for counter in found["counters"]:
+        counts[Counted(counter.key.metric.name)] += counter.result
+    return counts
