@@ -69,8 +69,9 @@ class ResponseWindows:
             if channel.response_window is not None
         }
         self._remembered = remembered
-        self.longest = max(self._windows.values(), default=0)
-        self.longest = max(self.longest, remembered)
+        self.any_silence = bool(self._windows)
+        lengths = [self.open(name) for name in spec.channels]
+        self.shortest, self.longest = min(lengths), max(lengths)
 
     def silence(self, channel: str) -> Micros | None:
         """After how long silence is an answer; None: it never is."""

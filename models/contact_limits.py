@@ -56,19 +56,20 @@ class _Limit(NamedTuple):
     members: Mapping[str, int]
     """The actions that a key stands for."""
 
-    def refused(self, counts: Mapping[str, int], channel: str) -> int:
-        """The actions that it refuses in `channel`, given the contacts by key."""
+    def refused(self, counts: Mapping[str, int], peak: int, channel: str) -> int:
+        """The actions that it refuses in `channel`, given the contacts by key and the most of any key."""
         if self.channels and channel not in self.channels:
             return 0
         if self.at_most == 0:
             return self.actions
         if self.each == "channel":
             return self.actions if counts.get(channel, 0) >= self.at_most else 0
-        if self.each == "treatment" or not counts or max(counts.values()) < self.at_most:
+        if peak < self.at_most or self.each == "treatment":
             return 0
         bits = 0
-        for key, count in counts.items():
-            if count >= self.at_most:
+        # Whichever is shorter: a limit on one action need not look at the contacts of all the others.
+        for key in self.members if len(self.members) < len(counts) else counts:
+            if counts.get(key, 0) >= self.at_most:
                 bits |= self.members.get(key, 0)
         return bits
 
@@ -190,7 +191,9 @@ class Counts:
         """Owns `counts`: per tally, the contacts by key, in the fullest window around the decision."""
         self._tallies = tallies
         self._limits = limits
+        self._by_treatment = [i for i, limit in enumerate(limits) if limit.each == "treatment"]
         self._counts = counts
+        self._peaks = [max(count.values(), default=0) for count in counts]
 
     def refused(self, channel: str, among: Collection[int] | None = None) -> Iterator[tuple[int, int]]:
         """Index of each limit that refuses anything in `channel`, as written, and the actions it refuses.
@@ -199,15 +202,16 @@ class Counts:
         """
         for index in range(len(self._limits)) if among is None else sorted(among):
             limit = self._limits[index]
-            bits = limit.refused(self._counts[limit.tally], channel)
+            bits = limit.refused(self._counts[limit.tally], self._peaks[limit.tally], channel)
             if bits:
                 yield index, bits
 
     def refused_treatments(self, channel: str) -> dict[int, dict[str, int]]:
         """By action index: the treatments refused in `channel`, each with the index of the limit that refuses it."""
         found: dict[int, dict[str, int]] = {}
-        for index, limit in enumerate(self._limits):
-            if limit.each != "treatment" or (limit.channels and channel not in limit.channels):
+        for index in self._by_treatment:
+            limit = self._limits[index]
+            if limit.channels and channel not in limit.channels:
                 continue
             for key, count in self._counts[limit.tally].items():
                 bits = limit.members.get(key, 0) if count >= limit.at_most else 0
@@ -216,14 +220,17 @@ class Counts:
         return found
 
     def add(self, row: Row) -> set[int]:
-        """Count an offer just made; the indices of the limits that may refuse more because of it."""
-        touched = set()
+        """Count an offer just made; the indices of the limits that it filled."""
+        filled: dict[int, int] = {}
         for index, (tally, key) in enumerate(zip(self._tallies, row.keys, strict=True)):
             if tally.counted and key is not None:
                 counts = self._counts[index]
-                counts[key] = counts.get(key, 0) + 1
-                touched.add(index)
-        return {index for index, limit in enumerate(self._limits) if limit.tally in touched}
+                counts[key] = count = counts.get(key, 0) + 1
+                self._peaks[index] = max(self._peaks[index], count)
+                filled[index] = count
+        if not filled:
+            return set()
+        return {i for i, limit in enumerate(self._limits) if filled.get(limit.tally, -1) >= limit.at_most}
 
 
 def _tally(limit: LimitSpec) -> _Tally:
@@ -261,19 +268,20 @@ def _counted(
         return [_fullest(index, tally.window, times, rows, items, at) for index, tally in enumerate(tallies)]
     windows: dict[Micros, list[tuple[int, int]]] = {}
     counts: list[dict[str, int]] = []
-    for index, tally in enumerate(tallies):
+    columns = list(zip(*(row.keys for row in rows), strict=True))
+    for index, tally in enumerate(tallies if times else ()):
         found = windows.get(tally.window)
         if found is None:
             latest = items[bisect_right(times, at - tally.window) :]
             found = windows[tally.window] = list(Counter(latest).items())
-        counts.append(_by_key(index, rows, found))
-    return counts
+        counts.append(_by_key(columns[index], found))
+    return counts or [{} for _ in tallies]
 
 
-def _by_key(tally: int, rows: Sequence[Row], found: Sequence[tuple[int, int]]) -> dict[str, int]:
+def _by_key(keys: Sequence[str | None], found: Sequence[tuple[int, int]]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for item, count in found:
-        key = rows[item].keys[tally]
+        key = keys[item]
         if key is not None:
             counts[key] = counts.get(key, 0) + count
     return counts

@@ -282,6 +282,11 @@ class LedgerFold:
         window = self._windows.silence(self._limits.row(book.spots[offer.item]).spot.channel)
         return None if window is None else made.at + window + self._late + 1
 
+    def _closes(self, book: Book, made: OpenDecision) -> Micros:
+        """Until when outcomes are attributed to any offer of a decision."""
+        channels = [self._limits.row(book.spots[offer.item]).spot.channel for offer in made.offers]
+        return made.at + max(map(self._windows.open, channels))
+
     def _rows(self, book: Book) -> list[Row]:
         return [self._limits.row(key) for key in book.spots]
 
@@ -291,8 +296,11 @@ class LedgerFold:
         before = len(book.open) + len(book.times)
         if book.times and book.times[0] + self._limits.longest <= settled:
             book.keep_contacts(lambda made, _: made + self._limits.longest > settled)
-        if book.open and book.open[0].at + self._windows.longest < settled:
-            book.open = [made for made in book.open if made.at + self._windows.longest >= settled]
+        if book.open and book.open[0].at + self._windows.shortest < settled:
+            surely = settled - self._windows.shortest
+            book.open = [
+                made for made in book.open if made.at >= surely or self._closes(book, made) >= settled
+            ]
         if book.pauses:
             book.pauses = self._suppressions.pruned(book.pauses, settled)
         if len(book.open) + len(book.times) < before:
@@ -303,8 +311,15 @@ class LedgerFold:
         return self._forgettable(book) if silence is None else silence
 
     def _next_silence(self, book: Book) -> Micros | None:
-        silences = [self._silence_due(book, made, offer) for made in book.open for offer in made.offers]
-        return min((due for due in silences if due is not None), default=None)
+        soonest = None
+        for made in book.open if self._windows.any_silence else ():
+            if soonest is not None and made.at + self._windows.shortest + self._late >= soonest:
+                break
+            for offer in made.offers:
+                due = self._silence_due(book, made, offer)
+                if due is not None and (soonest is None or due < soonest):
+                    soonest = due
+        return soonest
 
     def _forgettable(self, book: Book) -> Micros:
         """When no event can depend on anything in the book any more."""

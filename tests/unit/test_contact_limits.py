@@ -322,10 +322,16 @@ def _exceeds(limit: Any, known: Sequence[_Made], spot: Any, at: int) -> bool:
     )
 
 
-def _first_exceeded(spec: Any, known: Sequence[_Made], spot: Any, at: int) -> str | None:
+def _first_exceeded(
+    spec: Any, known: Sequence[_Made], spot: Any, at: int, *, treated: bool = True
+) -> str | None:
+    """The first limit exceeded; those on treatments say nothing where none fits, unless they allow none at all."""
     if spot.message_class != "marketing":
         return None
-    return next((limit.id for limit in spec.contact.limits if _exceeds(limit, known, spot, at)), None)
+    asked = [
+        limit for limit in spec.contact.limits if treated or limit.each != "treatment" or not limit.at_most
+    ]
+    return next((limit.id for limit in asked if _exceeds(limit, known, spot, at)), None)
 
 
 def _spot(spec: Any, action: str, placement: str, channel: str) -> Any:
@@ -363,7 +369,8 @@ def _expected(spec, known, at, order, placements, channel):
 def _fate(spec, known, at, action, placements, channel, stopped):
     fitting = [name for name in placements if name in FITS[action]]
     rules = [
-        _first_exceeded(spec, known, _spot(spec, action, name, channel), at) for name in fitting or placements
+        _first_exceeded(spec, known, _spot(spec, action, name, channel), at, treated=bool(fitting))
+        for name in fitting or placements
     ]
     if all(rules):
         return rules[0]
