@@ -23,7 +23,7 @@ from schemas import DeadLetter, Reason, Signal
 from transforms.fold_per_key import FoldPerKey, _FoldStateFn
 
 FOLD = VisitFold()
-FEW = settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.parametrize("size", [1, 7, 100, None])

@@ -1,0 +1,176 @@
+"""Sinks: contracts to Parquet files, partitioned by the date of their own event time."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, BinaryIO
+
+import apache_beam as beam
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+from apache_beam.io.fileio import FileMetadata, FileResult, FileSink, WriteToFiles
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.value_provider import StaticValueProvider
+from apache_beam.pvalue import AsIter, PCollection
+
+from schemas import DeadLetter, Decision, Feedback, SessionContext
+from schemas.arrow import arrow_schema, rows
+from schemas.coders import ContractCoder
+from transforms import tally
+
+Encoded = tuple[str, bytes]
+"""The partition and the bytes of a record: nothing is pickled when records are shuffled, and size is known."""
+
+_EVENT_TIME: dict[type, Callable[[Any], datetime | None]] = {
+    Decision: lambda decision: decision.decided_at,
+    Feedback: lambda feedback: feedback.occurred_at,
+    SessionContext: lambda session: session.ended_at,
+    DeadLetter: lambda letter: letter.occurred_at,
+}
+_ROW_GROUP_BYTES = 4 * 1024 * 1024
+_OPEN_FILES = 32
+_UNFINISHED = ".unfinished"
+
+
+def partition_of(record: Any) -> str:
+    """`date=YYYY-MM-DD`, in UTC, of a record's event time; `date=unknown` where it has none."""
+    at = _EVENT_TIME[type(record)](record)
+    return "date=unknown" if at is None else f"date={at.astimezone(UTC):%Y-%m-%d}"
+
+
+class WriteParquet(beam.PTransform[PCollection[Any], PCollection[str]]):
+    """Records of one contract to `folder/date=YYYY-MM-DD/part-NNNNN-of-NNNNN.parquet`; yields the file names.
+
+    Beam's own `WriteToFiles`: files appear whole, under their final names, and nothing else stays behind. At most
+    32 files are open per bundle, each with up to 4 MiB of records in memory; what has no open file is grouped by
+    partition first. Without records there is no folder.
+
+    Args:
+      contract: Decision, Feedback, SessionContext or DeadLetter.
+      folder: A folder without files of an earlier run, on any file system Beam knows.
+
+    Raises:
+      ValueError: The input is unbounded: nothing would be complete before it ends.
+      OSError: While running; a file did not arrive.
+    """
+
+    def __init__(self, contract: type[msgspec.Struct], folder: str) -> None:
+        super().__init__()
+        self._contract = contract
+        self._folder = folder
+
+    def expand(self, records: PCollection[Any]) -> PCollection[str]:
+        """Encode, write, move, check, tidy up."""
+        if not records.is_bounded:
+            raise ValueError(
+                "WriteParquet takes bounded input; publish unbounded records to a topic or a table"
+            )
+        unfinished = FileSystems.join(self._folder, _UNFINISHED)
+        files = (
+            records
+            | "Encode" >> beam.ParDo(_EncodeFn(self._contract)).with_output_types(Encoded)
+            | "WriteToFiles"
+            >> WriteToFiles(
+                self._folder,
+                file_naming=_Naming(self._folder),
+                destination=_partition,
+                temp_directory=StaticValueProvider(str, unfinished),
+                sink=partial(_sink, self._contract),
+                shards=1,
+                max_writers_per_bundle=_OPEN_FILES,
+            )
+            | "Check" >> beam.Map(_checked, self._folder).with_output_types(str)
+        )
+        _ = (
+            records.pipeline
+            | "Folder" >> beam.Create([unfinished], reshuffle=False).with_output_types(str)
+            | "TidyUp" >> beam.Map(_remove, AsIter(files)).with_output_types(type(None))
+        )
+        return files
+
+
+class _EncodeFn(beam.DoFn):
+    """Beam adapter for `partition_of`."""
+
+    def __init__(self, contract: type[msgspec.Struct]) -> None:
+        self._coder = ContractCoder(contract)
+
+    def process(self, record: Any) -> Iterator[Encoded]:
+        tally.add("written")
+        yield partition_of(record), self._coder.encode(record)
+
+
+def _partition(encoded: Encoded) -> str:
+    return encoded[0]
+
+
+def _sink(contract: type[msgspec.Struct], _: str) -> FileSink:
+    return _ParquetSink(contract)
+
+
+class _ParquetSink(FileSink):
+    """Beam adapter for pyarrow: one file, a row group at a time."""
+
+    def __init__(self, contract: type[msgspec.Struct]) -> None:
+        self._decode = ContractCoder(contract).decode
+        self._row = rows(contract)
+        self._schema = arrow_schema(contract)
+
+    def create_metadata(self, destination: str, full_file_name: str) -> FileMetadata:  # noqa: ARG002
+        """Parquet compresses by itself."""
+        return FileMetadata("application/vnd.apache.parquet", CompressionTypes.UNCOMPRESSED)
+
+    def open(self, fh: BinaryIO) -> None:
+        """Begin a file."""
+        self._writer = pq.ParquetWriter(fh, self._schema, compression="zstd")
+        self._pending: list[bytes] = []
+        self._bytes = 0
+
+    def write(self, record: Encoded) -> None:
+        """Take one record; write a row group when there is enough for one."""
+        self._pending.append(record[1])
+        self._bytes += len(record[1])
+        if self._bytes >= _ROW_GROUP_BYTES:
+            self._write_pending()
+
+    def flush(self) -> None:
+        """End the file. Beam calls this once, before it closes the file."""
+        self._write_pending()
+        self._writer.close()
+
+    def _write_pending(self) -> None:
+        table = pa.Table.from_pylist([self._row(self._decode(data)) for data in self._pending], self._schema)
+        self._writer.write_table(table)
+        self._pending, self._bytes = [], 0
+
+
+@dataclass(frozen=True)
+class _Naming:
+    """Final names, and their folders: Beam renames into a folder but does not make it."""
+
+    folder: str
+
+    def __call__(
+        self, _window: Any, _pane: Any, shard: int, shards: int, _compression: str, partition: str
+    ) -> str:
+        with suppress(OSError):  # another file of the partition was here first
+            FileSystems.mkdirs(FileSystems.join(self.folder, partition))
+        return f"{partition}/part-{shard:05d}-of-{shards:05d}.parquet"
+
+
+def _checked(result: FileResult, folder: str) -> str:
+    """The file's name. Beam only logs when a file could not be moved, and its records would be gone."""
+    path = FileSystems.join(folder, result.file_name)
+    if not FileSystems.exists(path):
+        raise OSError(f"{path} was written but could not be moved into place")
+    return path
+
+
+def _remove(unfinished: str, _files: Iterable[str]) -> None:
+    """Remove the folder of temporary files, once all files are in place."""
+    if FileSystems.exists(unfinished):
+        FileSystems.delete([unfinished])
