@@ -1,5 +1,6 @@
 """Meaning of a plan whose structure is good: names that must exist, ids that must differ, numbers that must fit."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from zoneinfo import ZoneInfo
 
@@ -77,7 +78,7 @@ def _features(spec: PlanSpec, root: Place) -> Iterator[Finding]:
         place = root
         for key in path.removeprefix("$.").replace("[", ".").replace("]", "").split("."):
             place = place / (int(key) if key.isdecimal() else key)
-        yield place.finding(message, remedy)
+        yield place.finding(re.sub(r"^feature '\w+': ", "", message), remedy)
 
 
 def _catalogue(spec: PlanSpec, root: Place) -> Iterator[Finding]:

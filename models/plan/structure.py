@@ -94,15 +94,17 @@ def _struct_findings(place: Place, node: Node, struct: type[msgspec.Struct]) -> 
         yield place.finding(f"expected a map, got {kind(node)}", f"write {_example(struct)}")
         return
     known = hints(struct)
+    meant: set[str | None] = set()
     for key in node.value:
-        if key not in known:
-            close = nearest(key, known)
-            remedy = f"did you mean {close}?" if close else f"known: {listing(known, 40)}"
-            yield place.key(key).finding("unknown key", remedy)
-        else:
+        if key in known:
             yield from structure_findings(place / key, known[key])
+            continue
+        close = nearest(key, known.keys() - node.value.keys())
+        meant.add(close)
+        remedy = f"did you mean {close}?" if close else f"known: {listing(known, 40)}"
+        yield place.key(key).finding("unknown key", remedy)
     for field in msgspec.structs.fields(struct):
-        if field.required and field.name not in node.value:
+        if field.required and field.name not in node.value and field.name not in meant:
             yield place.finding(f"`{field.name}` is missing", f"add `{field.name}: ...`")
 
 
@@ -152,11 +154,11 @@ def _said(error: str, node: Node, annotation: Any) -> tuple[str, str]:
     """The message and the remedy for what msgspec says about a value."""
     base, _ = _bare(annotation)
     rule = error.split(" - at `", maxsplit=1)[0]
-    allowed = _allowed(base)
-    if allowed:
+    if allowed := _allowed(base):
         close = nearest(str(node.value), allowed)
+        got = repr(node.value[:60]) if isinstance(node.value, str) else kind(node)
         return (
-            f"{kind(node)} is not known here",
+            f"{got} is not known here",
             f"did you mean {close}?" if close else f"known: {listing(allowed, 20)}",
         )
     if _EXPECTED.fullmatch(rule):
@@ -164,7 +166,7 @@ def _said(error: str, node: Node, annotation: Any) -> tuple[str, str]:
         return f"expected {wanted}, got {kind(node)}", _rewritten(wanted, node)
     if (match := _RANGE.fullmatch(rule)) and match[1] in _WORDS:
         return f"{kind(node)} is out of range", f"write {_WORDS[match[1]]} {match[2].replace('.0', '')}"
-    return rule[:1].lower() + rule[1:], "correct it"
+    return rule[:1].lower() + rule[1:], "write a smaller one" if "range" in rule else "correct it"
 
 
 def _rewritten(wanted: str, node: Node) -> str:

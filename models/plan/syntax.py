@@ -61,6 +61,9 @@ class ExpressionError(ValueError):
         self.message = message
         self.remedy = remedy
 
+    def __reduce__(self) -> tuple[type["ExpressionError"], tuple[str, str]]:
+        return ExpressionError, (self.message, self.remedy)
+
 
 def parse(text: str, table: FieldTable) -> Condition:
     """The condition that `text` states over the fields of `table`.
@@ -94,8 +97,8 @@ def _tree(text: str) -> ast.expr:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(f"(\n{source}\n)" if "\n" in source else source, mode="eval")
-    except SyntaxError as error:
-        raise ExpressionError(f"not an expression: {error.msg}", _spelling(source)) from None
+    except SyntaxError:
+        raise ExpressionError(f"not an expression: `{source[:60]}`", _spelling(source)) from None
     except (ValueError, RecursionError, MemoryError):
         raise ExpressionError("not an expression, or nested too deeply", "split it up") from None
     _bounded(tree.body)
@@ -278,10 +281,13 @@ class _Checker:
         raise ExpressionError(f"unknown field {name}", self._remedy(name, prefix, siblings))
 
     def _remedy(self, name: str, prefix: str, siblings: list[str]) -> str:
-        if (close := nearest(name, siblings or self._fields)) is not None:
-            return f"did you mean {close}?"
+        last_words = {known.removeprefix(f"{prefix}."): known for known in siblings}
+        if (close := nearest(name.removeprefix(f"{prefix}."), last_words)) is not None:
+            return f"did you mean {last_words[close]}?"
         if prefix in self._prefixes and prefix in _DECLARED:
             return f"declare it under {_DECLARED[prefix]}"
+        if not siblings and (close := nearest(name, self._fields)) is not None:
+            return f"did you mean {close}?"
         visible = siblings or [f"{known}.*" for known in self._prefixes]
         return f"known here: {listing(visible)}"
 

@@ -28,6 +28,7 @@ _WORDS: dict[str, Scalar] = {
 }  # fmt: skip
 _INTEGER = re.compile(r"[-+]?[0-9]{1,400}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_HALF_QUOTED = re.compile(r""":\s+('[^']*'|"[^"]*")\s*[^\s,}\]#]""")
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 
@@ -72,10 +73,21 @@ def read_yaml(data: bytes, file: str, findings: list[Finding]) -> Node:
         place = error.problem_mark or error.context_mark
         mark = Mark(file, place.line + 1, place.column + 1) if place else start
         problem = " ".join(str(error.problem or error.context).split())
-        _refuse(mark, f"not YAML: {problem}", "check indentation, quotes and brackets here")
+        _refuse(mark, f"not YAML: {problem}", _spelling(text, mark.line))
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         _refuse(Mark(file, line, 1), "a character that no text has", "remove control characters")
+
+
+def _spelling(text: str, line: int) -> str:
+    """The likeliest remedy for a line that is no YAML."""
+    lines = text.splitlines()
+    at_fault = lines[line - 1] if line <= len(lines) else ""
+    if _HALF_QUOTED.search(at_fault):
+        return "a value that starts with a quote must be quoted whole, e.g. \"'loan' in customer.holdings\""
+    if "\t" in at_fault:
+        return "indent with spaces, not with tabs"
+    return "check indentation, quotes and brackets here"
 
 
 def _refuse(mark: Mark, message: str, remedy: str) -> NoReturn:
