@@ -87,7 +87,7 @@ def _answered(connection: duckdb.DuckDBPyConnection, facts: Sequence[str]) -> pa
         f", list_filter(d.context.customer, lambda fact: fact.key = '{name}')[1].value AS fact_{at}"
         for at, name in enumerate(name.replace("'", "''") for name in facts)
     ]
-    return connection.execute(_ANSWERED.format(facts="".join(columns))).to_arrow_table()
+    return connection.sql(_ANSWERED.format(facts="".join(columns))).to_arrow_table()
 
 
 def _groups(values: Sequence[str | None]) -> Strings:
