@@ -1,9 +1,11 @@
 """What happens to people: life events, what they change, and for how long."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
+
+from numpy.random import Generator
 
 from models.simulation.customers import Customer
 from models.simulation.draws import generator
@@ -111,20 +113,26 @@ class LifeEvent:
 
 
 def life_of(seed: int, who: Customer, begins: Micros, ends: Micros) -> tuple[LifeEvent, ...]:
-    """The customer's events that begin in the 60 days before the period, or in it; by time."""
-    draws = generator(seed, "life", who.number)
-    years = (ends - begins + _LOOK_BACK) / _YEAR
-    events = []
-    for kind, spec in LIFE.items():
-        if not _can_happen(spec, who):
-            continue
-        for _ in range(int(draws.poisson(spec.per_year * years))):
-            at = begins - _LOOK_BACK + int(draws.random() * (ends - begins + _LOOK_BACK))
-            length = int(draws.integers(spec.days[0], spec.days[1] + 1)) * DAY
-            low, high = spec.known_after
-            known = at + int((low + (high - low) * draws.random()) * DAY)
-            events.append(LifeEvent(kind, at, at + length, known))
+    """The customer's events that begin in the 60 days before the period, or in it; by time.
+
+    A longer period adds events at the end and changes none before.
+    """
+    events = [
+        event
+        for kind, spec in LIFE.items()
+        if _can_happen(spec, who)
+        for event in _events_of_kind(generator(seed, "life", who.number, kind), kind, begins, ends)
+    ]
     return tuple(sorted(events, key=lambda event: (event.begins, event.kind)))
+
+
+def _events_of_kind(draws: Generator, kind: str, begins: Micros, ends: Micros) -> Iterator[LifeEvent]:
+    spec, at = LIFE[kind], begins - _LOOK_BACK
+    low, high = spec.known_after
+    while (at := at + int(draws.exponential(_YEAR / spec.per_year))) < ends:
+        length = int(draws.integers(spec.days[0], spec.days[1] + 1)) * DAY
+        known = at + int((low + (high - low) * draws.random()) * DAY)
+        yield LifeEvent(kind, at, at + length, known)
 
 
 def _can_happen(spec: LifeKind, who: Customer) -> bool:

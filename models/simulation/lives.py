@@ -103,7 +103,8 @@ class _Life:
         talks_of_day(draws, person, scribe, day)
         banking_of_day(draws, person, scribe, day, config.card_payments_per_day)
         for at, facts in news(person.life, begins, begins + DAY):
-            scribe.write(at, "profile", "core", person.facts["brands"][0], profile=person.changed(facts))
+            if changes := person.changed(facts):
+                scribe.write(at, "profile", "core", person.facts["brands"][0], profile=changes)
         yield from scribe.written
         yield from strays_of_day(draws, person.customer.customer_id, scribe, config.unattributed)
 

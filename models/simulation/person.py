@@ -9,7 +9,7 @@ import numpy as np
 from models.simulation.customers import Customer, Facts
 from models.simulation.life import LifeEvent, active, news
 from models.simulation.world import TOPICS
-from models.times import DAY, HOUR, Micros, micros
+from models.times import DAY, Micros, micros
 from schemas import Outcome, OutcomeKind, Signal
 
 WEEK = 7 * DAY
@@ -92,8 +92,3 @@ class Person:
     def changed(self, facts: Mapping[str, Any]) -> Facts:
         """Those of the facts that are news."""
         return {name: value for name, value in facts.items() if self.facts.get(name) != value}
-
-
-def hours(count: float) -> Micros:
-    """So many hours."""
-    return int(count * HOUR)
