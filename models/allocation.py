@@ -118,12 +118,7 @@ class Round:
         candidates = mask(order)
         refusals = {place: self._refusals(place, candidates) for place in dict.fromkeys(asked.values())}
         refused = {name: self._refused_at(name, place, refusals[place]) for name, place in asked.items()}
-        open_at = {
-            name: self._plan.fits[name] & candidates & ~mask(refused[name])
-            if refused[name]
-            else self._plan.fits[name] & candidates
-            for name in asked
-        }
+        open_at = {name: self._plan.fits[name] & candidates & ~mask(refused[name]) for name in asked}
         placed: list[Placed] = []
         for name, place in asked.items():
             placed += self._fill(name, place, open_at[name], order)

@@ -6,8 +6,6 @@ become feedback; so does silence, once the response window and the lateness hori
 
 from collections.abc import Callable, Sequence
 
-import msgspec
-
 from models.allocation import Allocation, Allocator, Round
 from models.arbitration import Arbitration
 from models.attribution import (
@@ -23,27 +21,20 @@ from models.attribution import (
 from models.contact_limits import ContactLimits, Row
 from models.decision_records import Reasons, Recorder, feedback, unattributed
 from models.folds import Counted, Output
+from models.ledger_events import LedgerEvent, customer_of, decode_event, encode_event, order_key
 from models.ledger_state import Book, LedgerState, decode_state, encode_state
 from models.plan.expressions import compile_filters
 from models.plan.spec import PlanSpec
 from models.spots import Spot
 from models.suppressions import Suppressions
-from models.times import Micros, duration, micros
+from models.times import Micros, duration
 from schemas.candidates import CandidateSet
 from schemas.common import OutcomeKind, Stage
+from schemas.feedback import Feedback
 from schemas.outcome import Outcome
 from schemas.signal import Signal
 
-LedgerEvent = CandidateSet | Outcome | Signal
-
-_KINDS: dict[int, type[CandidateSet] | type[Outcome] | type[Signal]] = {
-    1: CandidateSet,
-    2: Outcome,
-    3: Signal,
-}
-_BYTE_OF = {kind: bytes((byte,)) for byte, kind in _KINDS.items()}
-_DECODERS = {byte: msgspec.msgpack.Decoder(kind) for byte, kind in _KINDS.items()}
-_encoder = msgspec.msgpack.Encoder()
+__all__ = ["LedgerEvent", "LedgerFold", "LedgerState"]
 
 
 class LedgerFold:
@@ -110,8 +101,8 @@ class LedgerFold:
     def step(self, state: LedgerState, event: LedgerEvent) -> tuple[LedgerState, list[Output]]:
         """Decide on candidates, attribute an outcome, or note a signal that pauses actions."""
         book = Book(state)
-        book.customer_id = _customer(event)
-        at = self.order(event)[0]
+        book.customer_id = customer_of(event)
+        at = order_key(event)[0]
         book.clock = max(book.clock, at)
         if isinstance(event, CandidateSet):
             outputs = self._decide(book, event, at)
@@ -138,11 +129,7 @@ class LedgerFold:
 
     def order(self, event: LedgerEvent) -> tuple[Micros, int, str]:
         """Event time; signals, each before the candidates it led to; then outcomes; by id."""
-        if isinstance(event, CandidateSet):
-            return micros(event.request.requested_at), 0, event.request.signal_id + "\x00" + "1"
-        if isinstance(event, Signal):
-            return micros(event.occurred_at), 0, event.signal_id + "\x00" + "0"
-        return micros(event.occurred_at), 1, event.outcome_id
+        return order_key(event)
 
     def encode(self, state: LedgerState) -> bytes:
         """A version byte and msgpack."""
@@ -158,11 +145,11 @@ class LedgerFold:
 
     def encode_event(self, event: LedgerEvent) -> bytes:
         """A byte for the kind of event, and msgpack."""
-        return _BYTE_OF[type(event)] + _encoder.encode(event)
+        return encode_event(event)
 
     def decode_event(self, data: bytes) -> LedgerEvent:
         """The event again."""
-        return _DECODERS[data[0]].decode(memoryview(data)[1:])
+        return decode_event(data)
 
     def _decide(self, book: Book, candidates: CandidateSet, at: Micros) -> list[Output]:
         request = candidates.request
@@ -209,20 +196,8 @@ class LedgerFold:
         book.sequence += 1
         made = book.open[found.decision]
         contact = self._answer(book, found.decision, found.offer, outcome.kind)
-        spot = spots[made.offers[found.offer].item]
-        self._trigger(book, outcome.kind, spot, at)
-        record = feedback(
-            made,
-            found.offer,
-            spot,
-            book.origins[made.origin],
-            book.customer_id,
-            kind=outcome.kind,
-            at=at,
-            contact=contact_state(contact),
-            outcome=outcome,
-        )
-        return [record, Counted.OBSERVED]
+        self._trigger(book, outcome.kind, self._spot(book, made.offers[found.offer]), at)
+        return [self._feedback(book, made, found.offer, outcome.kind, at, contact, outcome), Counted.OBSERVED]
 
     def _answer(self, book: Book, decision: int, position: int, kind: OutcomeKind) -> int:
         """Move the contact of an open offer as an outcome demands; its new state."""
@@ -257,35 +232,48 @@ class LedgerFold:
             for index, offer in enumerate(made.offers):
                 if self._silence_due(book, made, offer) != due:
                     continue
-                spot = self._limits.row(book.spots[offer.item]).spot
                 at = due - self._late - 1
                 book.sequence += 1
                 contact = self._answer(book, position, index, OutcomeKind.NO_RESPONSE)
-                self._trigger(book, OutcomeKind.NO_RESPONSE, spot, at)
-                record = feedback(
-                    made,
-                    index,
-                    spot,
-                    book.origins[made.origin],
-                    book.customer_id,
-                    kind=OutcomeKind.NO_RESPONSE,
-                    at=at,
-                    contact=contact_state(contact),
-                )
-                outputs.append(record)
+                self._trigger(book, OutcomeKind.NO_RESPONSE, self._spot(book, offer), at)
+                outputs.append(self._feedback(book, made, index, OutcomeKind.NO_RESPONSE, at, contact))
         return outputs
+
+    def _feedback(
+        self,
+        book: Book,
+        made: OpenDecision,
+        position: int,
+        kind: OutcomeKind,
+        at: Micros,
+        contact: int,
+        outcome: Outcome | None = None,
+    ) -> Feedback:
+        return feedback(
+            made,
+            position,
+            self._spot(book, made.offers[position]),
+            book.origins[made.origin],
+            book.customer_id,
+            kind=kind,
+            at=at,
+            contact=contact_state(contact),
+            outcome=outcome,
+        )
+
+    def _spot(self, book: Book, offer: OpenOffer) -> Spot:
+        return self._limits.row(book.spots[offer.item]).spot
 
     def _silence_due(self, book: Book, made: OpenDecision, offer: OpenOffer) -> Micros | None:
         """When the silence on an offer is an answer: not if it was answered, nor if it never arrived."""
         if offer.labelled or offer.contact == RELEASED:
             return None
-        window = self._windows.silence(self._limits.row(book.spots[offer.item]).spot.channel)
+        window = self._windows.silence(self._spot(book, offer).channel)
         return None if window is None else made.at + window + self._late + 1
 
     def _closes(self, book: Book, made: OpenDecision) -> Micros:
         """Until when outcomes are attributed to any offer of a decision."""
-        channels = [self._limits.row(book.spots[offer.item]).spot.channel for offer in made.offers]
-        return made.at + max(map(self._windows.open, channels))
+        return made.at + max(self._windows.open(self._spot(book, offer).channel) for offer in made.offers)
 
     def _rows(self, book: Book) -> list[Row]:
         return [self._limits.row(key) for key in book.spots]
@@ -294,8 +282,7 @@ class LedgerFold:
         """Forget what no event within the lateness horizon can depend on."""
         settled = book.clock - self._late
         before = len(book.open) + len(book.times)
-        if book.times and book.times[0] + self._limits.longest <= settled:
-            book.keep_contacts(lambda made, _: made + self._limits.longest > settled)
+        book.forget_contacts(settled - self._limits.longest)
         if book.open and book.open[0].at + self._windows.shortest < settled:
             surely = settled - self._windows.shortest
             book.open = [
@@ -329,7 +316,3 @@ class LedgerFold:
         if book.open:
             needed.append(book.open[-1].at + self._windows.longest)
         return max(needed) + self._late + 1
-
-
-def _customer(event: LedgerEvent) -> str:
-    return event.request.customer_id if isinstance(event, CandidateSet) else event.customer_id

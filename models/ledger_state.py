@@ -160,6 +160,11 @@ class Book:
         offers = (*known.offers[:offer], changed, *known.offers[offer + 1 :])
         self.open[decision] = OpenDecision(known.at, known.decision_id, known.origin, offers)
 
+    def forget_contacts(self, until: Micros) -> None:
+        """Forget the contacts made at or before `until`."""
+        old = bisect_right(self.times, until)
+        del self.times[:old], self.items[:old]
+
     def keep_contacts(self, kept: Callable[[Micros, int], bool]) -> None:
         """Forget the contacts that `kept(time, item)` is false for."""
         pairs = [pair for pair in zip(self.times, self.items, strict=True) if kept(*pair)]
