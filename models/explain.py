@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.features import FeatureTable
 from models.plan.spec import PlanSpec
@@ -21,13 +22,13 @@ class Reasons:
         self._table = table
         self._scorer = scorer
         self._top = top
+        self._latest: tuple[DecisionRequest | None, NDArray[np.float64]] = (None, np.empty(0))
 
     def __call__(self, request: DecisionRequest, action: int) -> tuple[Contribution, ...]:
         """Reasons for the action with this index in the plan."""
         if not self._top:
             return ()
-        x = self._table.vector(request.context.features)
-        contributions = self._scorer.contributions(x, action)
+        contributions = self._scorer.contributions(self._vector(request), action)
         largest = np.argsort(-contributions, kind="stable")[: self._top].tolist()
         names = self._table.vector_columns
         return tuple(
@@ -35,6 +36,12 @@ class Reasons:
             for i in largest
             if contributions[i] != 0.0
         )
+
+    def _vector(self, request: DecisionRequest) -> NDArray[np.float64]:
+        """The model's view of a request; asked once per offer, computed once per decision."""
+        if self._latest[0] is not request:
+            self._latest = (request, self._table.vector(request.context.features))
+        return self._latest[1]
 
 
 _STAGES = {

@@ -9,7 +9,7 @@ from models.plan.load import load_plan
 from models.plan.spec import PlanSpec
 from pipelines.locate import UsageError, run_folder
 from schemas import Decision
-from schemas.arrow import from_row
+from schemas.rows import from_row
 
 
 def find_decision(out: Path, decision_id: str) -> Decision:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from schemas import DeadLetter, Decision, Stage
-from schemas.arrow import from_row
+from schemas.rows import from_row
 
 
 def write_ndjson(run: Path, target: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from models.propensity.artifact import save_linear
+from models.propensity.artifact import Manifest, save, seal
 
 PROFILE_AND_REQUEST = {
     "brand": "request.brand",
@@ -29,13 +29,12 @@ def write_plan(data: Path, folder: Path) -> Path:
     config = json.loads((data / "config.json").read_text())
     folder.mkdir(parents=True, exist_ok=True)
     arrays = np.load(data / "models.npz")
-    save_linear(
-        folder / "model",
-        features=config["features"],
-        actions=[action["id"] for action in config["actions"]],
-        weights=arrays["W"],
-        intercepts=arrays["b"],
+    manifest = Manifest(
+        kind="linear",
+        features=tuple(config["features"]),
+        actions=tuple(action["id"] for action in config["actions"]),
     )
+    save(seal(manifest, {"weights": arrays["W"], "bias": arrays["b"]}), folder / "model")
     text = yaml.safe_dump(plan(config), sort_keys=False, width=110)
     (folder / "plan.yaml").write_text(text)
     return folder
