@@ -76,8 +76,10 @@ def parse(text: str, table: FieldTable) -> Condition:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that `word` was probably meant to be."""
-    close = difflib.get_close_matches(word[:200], list(known), n=1, cutoff=0.7)
-    return close[0] if close else None
+    names = list(known)
+    close = difflib.get_close_matches(word[:200], names, n=1, cutoff=0.6)
+    longer = [name for name in names if len(word) >= 3 and name.startswith(word)]
+    return next(iter([*longer, *close]), None)
 
 
 def listing(words: Iterable[str], most: int = 12) -> str:
