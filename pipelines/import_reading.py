@@ -3,6 +3,7 @@
 import csv
 import gzip
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
@@ -11,21 +12,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from models.mapping import ImportMapping, MappingError
+from models.decoding.rejection import ROOT, Rejection, refuse
+from models.mapping import ImportMapping
 from pipelines.locate import UsageError
 from schemas.dead_letter import Reason
 
-MAX_ROW_BYTES = 65_536
 _BATCH = 4_096
 
 
 class SourceRow(NamedTuple):
-    """One row, or why it cannot be read."""
+    """One row as it was read: its values; or, if they are still to be decoded, its payload; or why there are none."""
 
     payload: Callable[[], bytes]
     """The row as it was stored; a row of Parquet as JSON, of the columns that the mapping reads."""
     values: dict[str, Any] | None = None
-    problem: MappingError | None = None
+    problem: Rejection | None = None
 
 
 def read_rows(mapping: ImportMapping, source: Path) -> Iterator[SourceRow]:
@@ -45,20 +46,7 @@ def read_rows(mapping: ImportMapping, source: Path) -> Iterator[SourceRow]:
 def _json_rows(_: ImportMapping, source: Path) -> Iterator[SourceRow]:
     with _opened(source) as file:
         for line in file:
-            yield _json_row(line.rstrip(b"\r\n"))
-
-
-def _json_row(line: bytes) -> SourceRow:
-    if len(line) > MAX_ROW_BYTES:
-        problem = MappingError(f"row is larger than {MAX_ROW_BYTES} bytes", Reason.TOO_LARGE)
-        return SourceRow(lambda: line, problem=problem)
-    try:
-        values = msgspec.json.decode(line)
-    except (ValueError, RecursionError):
-        return SourceRow(lambda: line, problem=MappingError("row is no JSON", Reason.MALFORMED_JSON))
-    if not isinstance(values, dict):
-        return SourceRow(lambda: line, problem=MappingError("row is no object", Reason.NOT_AN_OBJECT))
-    return SourceRow(lambda: line, values)
+            yield SourceRow(partial(bytes.rstrip, line, b"\r\n"))
 
 
 def _csv_rows(mapping: ImportMapping, source: Path) -> Iterator[SourceRow]:
@@ -71,9 +59,7 @@ def _csv_rows(mapping: ImportMapping, source: Path) -> Iterator[SourceRow]:
             try:
                 cells = next(reader, None)
             except csv.Error as error:
-                yield SourceRow(
-                    lines.taken, problem=MappingError(f"row is no CSV: {error}", Reason.WRONG_TYPE)
-                )
+                yield SourceRow(lines.taken, problem=refuse(Reason.WRONG_TYPE, ROOT, f"no CSV: {error}"))
                 continue
             if cells is None:
                 return
@@ -82,10 +68,10 @@ def _csv_rows(mapping: ImportMapping, source: Path) -> Iterator[SourceRow]:
 
 def _csv_row(payload: Callable[[], bytes], header: Sequence[str], cells: list[str]) -> SourceRow:
     if len(cells) != len(header):
-        detail = f"row has {len(cells)} columns where the first line names {len(header)}"
-        return SourceRow(payload, problem=MappingError(detail, Reason.WRONG_TYPE))
+        detail = f"{len(cells)} columns where the first line names {len(header)}"
+        return SourceRow(payload, problem=refuse(Reason.WRONG_TYPE, ROOT, detail))
     if not all(map(_is_text, cells)):
-        return SourceRow(payload, problem=MappingError("row is not UTF-8", Reason.NOT_UTF8))
+        return SourceRow(payload, problem=refuse(Reason.NOT_UTF8, ROOT, "not UTF-8"))
     return SourceRow(payload, dict(zip(header, cells, strict=True)))
 
 
@@ -119,7 +105,7 @@ def _parquet_rows(mapping: ImportMapping, source: Path) -> Iterator[SourceRow]:
         _has_columns(file.schema_arrow.names, mapping, source)
         for batch in file.iter_batches(_BATCH, columns=list(mapping.columns)):
             for row in _plain(batch).to_pylist():
-                yield SourceRow(lambda row=row: msgspec.json.encode(row), row)  # type: ignore[misc]
+                yield SourceRow(partial(msgspec.json.encode, row), row)
 
 
 def _plain(batch: pa.RecordBatch) -> pa.Table:

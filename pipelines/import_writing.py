@@ -22,8 +22,8 @@ _ROW_GROUP = 20_000
 class Writer(Protocol):
     """Takes one record after the other."""
 
-    def write(self, record: msgspec.Struct, fields: dict[str, Any], /) -> None:
-        """Append a record. `fields` are those that were given, so that lines need not say what is absent."""
+    def write(self, record: msgspec.Struct, /) -> None:
+        """Append a record."""
 
     def close(self) -> None:
         """Write what is held back, and let go of the file."""
@@ -53,14 +53,19 @@ class JsonLines:
             "IO[bytes]", gzip.GzipFile("", "wb", fileobj=self._raw, mtime=0) if packed else self._raw
         )
 
-    def write(self, _record: msgspec.Struct, fields: dict[str, Any], /) -> None:
-        """Append a record, as the fields that were given."""
-        self._file.write(_encode(fields) + b"\n")
+    def write(self, record: msgspec.Struct, /) -> None:
+        """Append a record, as its fields that say something."""
+        self._file.write(_encode(_told(record)) + b"\n")
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
         self._raw.close()
+
+
+def _told(record: msgspec.Struct) -> dict[str, Any]:
+    fields = ((name, getattr(record, name)) for name in record.__struct_fields__)
+    return {name: value for name, value in fields if value is not None and value not in ((), {})}
 
 
 class Parquet:
@@ -72,7 +77,7 @@ class Parquet:
         self._file = pq.ParquetWriter(path, self._schema, compression="zstd")
         self._held: list[dict[str, Any]] = []
 
-    def write(self, record: msgspec.Struct, _fields: dict[str, Any], /) -> None:
+    def write(self, record: msgspec.Struct, /) -> None:
         """Append a record; rows are written in groups."""
         self._held.append(self._row(record))
         if len(self._held) == _ROW_GROUP:

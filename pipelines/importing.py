@@ -1,18 +1,17 @@
 """`nextbeam import`: turn any event table into signals and outcomes, every row accounted for."""
 
-import math
-import sys
+import re
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from rich.console import Console
 
-from models.mapping import Contract, ImportMapping, MappingError, MappingFileError, SkippedError, load_mapping
+from models.decoding import Decoded, Decoder, Rejection, Skipped
+from models.mapping import Contract, ImportMapping, MappingFileError, load_mapping
 from pipelines.import_reading import SourceRow, read_rows
 from pipelines.import_writing import Writer, stem, suffix, writing
 from pipelines.locate import UsageError, find_mapping
@@ -22,6 +21,7 @@ Progress = Callable[[int], None]
 """Is told from time to time how many rows were read."""
 
 _EVERY = 5_000
+_POSITION = re.compile(r" at byte \d+$")
 
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,8 +45,8 @@ class ImportReport:
     outcomes: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     """By the rule that leaves the row out."""
-    rejected: Counter[tuple[Reason, str]] = field(default_factory=Counter)
-    """By reason and detail."""
+    rejected: Counter[Rejection] = field(default_factory=Counter)
+    """By reason and detail, without positions in the row."""
     files: list[Path] = field(default_factory=list)
     """What was written: records first, rejects last."""
 
@@ -96,6 +96,7 @@ class _Import:
         if not source.is_file():
             raise UsageError(f"there is no file {str(source)!r} to import")
         self._mapping = mapping
+        self._decoder = Decoder(mapping.contracts[0], reshape=mapping.reshape)
         self._source = source
         self._paths = _outputs(mapping, out)
         self._rejects = rejects or stem(out).with_name(stem(out).name + ".rejects.jsonl")
@@ -121,56 +122,31 @@ class _Import:
         return report
 
     def _take(self, row: SourceRow) -> None:
-        try:
-            kind, record, fields = self._reshaped(row)
-            self._writers[kind].write(record, fields)
-        except SkippedError as rule:
-            self.report.skipped[str(rule)] += 1
-        except MappingError as error:
-            self._reject(row, error)
-        else:
-            self.report.signals += kind is Signal
-            self.report.outcomes += kind is Outcome
+        match self._decoded(row):
+            case Rejection() as rejection:
+                self._reject(row, rejection)
+            case Skipped(rule):
+                self.report.skipped[rule] += 1
+            case record:
+                self._writers[type(record)].write(record)
+                self.report.signals += isinstance(record, Signal)
+                self.report.outcomes += isinstance(record, Outcome)
 
-    def _reshaped(self, row: SourceRow) -> tuple[Contract, msgspec.Struct, dict[str, Any]]:
-        """The record, checked as its contract demands.
-
-        Raises:
-          MappingError: It does not.
-        """
+    def _decoded(self, row: SourceRow) -> Decoded:
+        if row.problem:
+            return row.problem
         if row.values is None:
-            raise row.problem or MappingError("row cannot be read")
-        kind, fields = self._mapping.reshape(row.values)
-        try:
-            record: msgspec.Struct = msgspec.convert(fields, kind)
-        except msgspec.ValidationError as error:
-            raise MappingError(f"{kind.__name__}: {error}", Reason.MAPPING_FAILED) from None
-        _sound(fields)
-        return kind, record, fields
+            return self._decoder.decode(row.payload())
+        return self._decoder.decode_row(row.values)
 
-    def _reject(self, row: SourceRow, error: MappingError) -> None:
-        self.report.rejected[error.reason, str(error)] += 1
+    def _reject(self, row: SourceRow, rejection: Rejection) -> None:
+        rule = _POSITION.sub("", rejection.detail)
+        self.report.rejected[Rejection(rejection.reason, rule)] += 1
         payload = row.payload().decode("utf-8", "backslashreplace")
-        line = {"row": self.report.rows, "reason": error.reason, "detail": str(error), "payload": payload}
-        self._refused.write(msgspec.convert(line, Rejected), line)
-
-
-def _sound(value: Any) -> None:
-    """Refuse what JSON would change without a word.
-
-    Raises:
-      MappingError: There is a number that is none, or text that is no Unicode.
-    """
-    if isinstance(value, dict):
-        for item in value.values():
-            _sound(item)
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise MappingError("row has a number that is not finite", Reason.BAD_NUMBER)
-    elif isinstance(value, str) and not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise MappingError("row has text that is not Unicode", Reason.BAD_TEXT) from None
+        number = self.report.rows
+        self._refused.write(
+            Rejected(row=number, reason=rejection.reason, detail=rejection.detail, payload=payload)
+        )
 
 
 def _mapping(path: str | Path) -> ImportMapping:
@@ -202,7 +178,3 @@ def _lines(report: ImportReport) -> list[str]:
     for (reason, detail), count in report.rejected.most_common(10):
         lines.append(f"  {count:>9,} rejected  {reason}: {detail}")
     return lines + [f"  {path}" for path in report.files]
-
-
-if __name__ == "__main__":
-    sys.exit(import_from_shell(*sys.argv[1:4]))

@@ -129,7 +129,8 @@ class _Code:
             if record.record in CONTRACTS:
                 self._contract(record)
             else:
-                self._emit(f"{record.record}({record.name!r})")
+                rule = ": ".join(filter(None, (record.name, record.description)))
+                self._emit(f"{record.record}({rule!r})")
 
     def _contract(self, record: RecordSpec) -> None:
         contract = CONTRACTS[record.record]
