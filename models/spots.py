@@ -40,8 +40,8 @@ def in_scope(scope: ScopeSpec, spot: Spot) -> bool:
     )
 
 
-def plan_spots(spec: PlanSpec, channel: str = "", placement: str = "") -> tuple[Spot, ...]:
-    """The first treatment of each action, in plan order, as if offered in this channel and placement.
+def plan_spots(spec: PlanSpec) -> tuple[Spot, ...]:
+    """The first treatment of each action, in plan order, without channel and placement.
 
     Raises:
       ValueError: A name holds the unit separator U+001F, which only we may use.
@@ -50,8 +50,8 @@ def plan_spots(spec: PlanSpec, channel: str = "", placement: str = "") -> tuple[
         Spot(
             action.id,
             action.treatments[0].id,
-            channel,
-            placement,
+            "",
+            "",
             action.group,
             spec.groups[action.group].issue,
             action.message_class.value,

@@ -20,7 +20,8 @@ ANY = st.floats(allow_nan=True, allow_infinity=True)
 def _spec(*rows: dict[str, Any], **changes: Any) -> PlanSpec:
     treatments = [{"id": "said", "placements": ["hero"]}]
     return plan(
-        actions=[{"group": "lending", "value": 1.0, "treatments": treatments, **row} for row in rows], **changes
+        actions=[{"group": "lending", "value": 1.0, "treatments": treatments, **row} for row in rows],
+        **changes,
     )
 
 
@@ -54,7 +55,9 @@ def test_a_factor_that_is_no_sensible_number_gives_priority_zero(broken):
 
 
 def test_zero_times_infinity_is_zero():
-    assert prioritise(_column(0.0), _column(1.0), _column(math.inf), _column(1.0), switches=ON).tolist() == [0]
+    assert prioritise(_column(0.0), _column(1.0), _column(math.inf), _column(1.0), switches=ON).tolist() == [
+        0
+    ]
 
 
 def test_mandatory_come_first_then_priority_then_id():

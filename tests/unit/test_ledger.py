@@ -164,6 +164,25 @@ def test_events_survive_the_shuffle():
         assert fold.decode_event(fold.encode_event(event)) == event
 
 
+@pytest.mark.parametrize("data", [b"", b"\x00\x80", b"\x09\x80"])
+def test_bytes_that_are_no_event_of_the_ledger_are_an_error(data):
+    with pytest.raises(ValueError, match="not an event of the ledger"):
+        Customer(plan()).fold.decode_event(data)
+
+
+def test_what_the_ledger_says_is_valid_by_contract():
+    customer = Customer(plan(**POLICY))
+    events = [
+        candidates(customer.spec, ALL, day(0), name="one", placements=["tile", "mail"], removed={"card": 1}),
+        outcome(OutcomeKind.CLICKED, day(0.1), decision_id="d-one", rank=1),
+        outcome(OutcomeKind.CLICKED, day(0.2), decision_id="d-none"),
+    ]
+    said = [output for output in fold_events(customer.fold, events) if not isinstance(output, Counted)]
+    assert {type(output).__name__ for output in said} == {"Decision", "Feedback", "DeadLetter"}
+    for output in said:
+        assert msgspec.json.decode(msgspec.json.encode(output), type=type(output)) == output
+
+
 @pytest.mark.parametrize(
     "data", [b"", b"\x00", b"\x02\x90", b"\x01", b"\x01\xc1", b"\x01\x91\x05", b"\x01\x9a", b"nonsense"]
 )
