@@ -288,8 +288,9 @@ class _Checker:
             return f"did you mean {last_words[close]}?"
         if prefix in self._prefixes and prefix in _DECLARED:
             return f"declare it under {_DECLARED[prefix]}"
-        if not siblings and (close := nearest(name, self._fields)) is not None:
-            return f"did you mean {close}?"
+        meant = f"{nearest(prefix, self._prefixes)}.{name.rpartition('.')[2]}"
+        if meant in self._fields:
+            return f"did you mean {meant}?"
         visible = siblings or [f"{known}.*" for known in self._prefixes]
         return f"known here: {listing(visible)}"
 

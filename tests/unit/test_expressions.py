@@ -164,6 +164,7 @@ def test_triggers_see_the_customer():
 
 
 REFUSED = {
+    "signl.page == 'loans'": "unknown field signl.page; did you mean signal.page?",
     "customer.age >= 18": "unknown field customer.age; known here: signal.*, signal.attributes.*, outcome.*",
     "signal.attributes.amont > 1": "unknown field signal.attributes.amont; did you mean signal.attributes.amount?",
     "signal.attributes.colour == 'x'": (
