@@ -23,6 +23,7 @@ from schemas import DeadLetter, Decision, Feedback, SessionContext
 from transforms.decide import DecideChained, DecideNextBestAction
 from transforms.decode import DecodeOutcomes, DecodeSignals
 from transforms.plan_source import PlanSource
+from transforms.session_context import Events
 
 
 class Records(NamedTuple):
@@ -42,7 +43,7 @@ def build(signals: PCollection[bytes], outcomes: PCollection[bytes], config: Con
     decoded = signals | "DecodeSignals" >> DecodeSignals(plan, mapping=mapping)
     answered = outcomes | "DecodeOutcomes" >> DecodeOutcomes(plan)
     decide = DecideNextBestAction if config.composition == "fused" else DecideChained
-    decided = (decoded.events, answered.events) | "DecideNextBestAction" >> decide(plan)
+    decided = Events(decoded.events, answered.events) | "DecideNextBestAction" >> decide(plan)
     dead_letters = (
         decoded.dead_letters,
         answered.dead_letters,
