@@ -10,7 +10,7 @@ from models.plan.findings import Finding
 from models.plan.scopes import Members
 from models.plan.spec import FieldSpec, PlanSpec, RuleSpec, ScopeSpec
 from models.plan.structure import Place
-from models.plan.syntax import listing, nearest
+from models.plan.wording import listing, nearest
 from models.times import duration
 
 MAX_RULES = 500

@@ -15,7 +15,7 @@ from typing import Any
 
 from models.plan.conditions import AllOf, Among, AnyOf, Compare, Condition, Constant, Not, Ref
 from models.plan.emit import Emitter, define
-from models.plan.fields import Field, Scope, fields_of
+from models.plan.fields import Field, FieldTable, Scope, fields_of
 from models.plan.spec import PlanSpec, TriggerSpec
 from models.plan.syntax import ExpressionError, parse
 from schemas import Outcome, Signal
@@ -43,24 +43,18 @@ def compile_filters(texts: Sequence[str], spec: PlanSpec) -> Filters:
     """
     table = fields_of(spec, Scope.EVENT)
     conditions = [parse(text, table) for text in texts]
-    signal_missing = {name: None for name in table if name.startswith("signal.")}
-    outcome_missing = {name: None for name in table if name.startswith("outcome.")}
-
-    def compiled(fixed: Mapping[str, str | None]) -> Filters:
-        emitter = Emitter(table.roots, fixed)
-        sources = [emitter.certainly(condition) for condition in conditions]
-        answer = f"return ({', '.join(sources)}{',' if sources else ''})"
-        function: Filters = define("filters", "event", [*emitter.prologue(), answer], {})
-        return function
-
-    named = _types_named(conditions)
-    by_type = {name: compiled({**outcome_missing, "signal.type": name}) for name in named}
-    other = compiled(outcome_missing)
-    of_outcome = compiled(signal_missing)
+    no_signal = {name: None for name in table if name.startswith("signal.")}
+    no_outcome = {name: None for name in table if name.startswith("outcome.")}
+    by_type = {
+        name: _filters(table, conditions, {**no_outcome, "signal.type": name})
+        for name in _types_named(conditions)
+    }
+    of_signal = _filters(table, conditions, no_outcome)
+    of_outcome = _filters(table, conditions, no_signal)
 
     def filters(event: Event) -> tuple[bool, ...]:
         if event.__class__ is Signal:
-            return by_type.get(event.type, other)(event)
+            return by_type.get(event.type, of_signal)(event)
         return of_outcome(event)
 
     return filters
@@ -75,25 +69,39 @@ def compile_triggers(spec: PlanSpec) -> Triggers:
     table = fields_of(spec, Scope.TRIGGER)
     conditions = [parse(trigger.when, table) for trigger in spec.triggers]
 
-    def compiled(fixed: Mapping[str, str]) -> Triggers:
-        emitter = Emitter(table.roots, fixed)
-        sources = [emitter.certainly(condition) for condition in conditions]
-        tests = [
-            f"if {source}: return _triggers[{i}]" for i, source in enumerate(sources) if source != "False"
-        ]
-        names = {"_triggers": spec.triggers}
-        function: Triggers = define(
-            "triggers", "event, customer", [*emitter.prologue(), *tests, "return None"], names
-        )
-        return function
-
-    by_type = {name: compiled({"signal.type": name}) for name in _types_named(conditions)}
-    other = compiled({})
+    by_type = {
+        name: _triggers(table, conditions, spec.triggers, {"signal.type": name})
+        for name in _types_named(conditions)
+    }
+    of_any = _triggers(table, conditions, spec.triggers, {})
 
     def first_trigger(signal: Signal, customer: Profile) -> TriggerSpec | None:
-        return by_type.get(signal.type, other)(signal, customer)
+        return by_type.get(signal.type, of_any)(signal, customer)
 
     return first_trigger
+
+
+def _filters(table: FieldTable, conditions: Sequence[Condition], fixed: Mapping[str, str | None]) -> Filters:
+    """The filters where the `fixed` fields have these values."""
+    emitter = Emitter(table.roots, fixed)
+    sources = "".join(f"{emitter.certainly(condition)}, " for condition in conditions)
+    function: Filters = define("filters", "event", [*emitter.prologue(), f"return ({sources})"], {})
+    return function
+
+
+def _triggers(
+    table: FieldTable,
+    conditions: Sequence[Condition],
+    triggers: Sequence[TriggerSpec],
+    fixed: Mapping[str, str],
+) -> Triggers:
+    """The triggers where the `fixed` fields have these values."""
+    emitter = Emitter(table.roots, fixed)
+    sources = [emitter.certainly(condition) for condition in conditions]
+    tests = [f"if {source}: return _triggers[{i}]" for i, source in enumerate(sources) if source != "False"]
+    body = [*emitter.prologue(), *tests, "return None"]
+    function: Triggers = define("triggers", "event, customer", body, {"_triggers": triggers})
+    return function
 
 
 def _types_named(conditions: Sequence[Condition]) -> list[str]:

@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from models.plan.findings import Finding, Mark
 from models.plan.merging import kind
-from models.plan.syntax import listing, nearest
+from models.plan.wording import listing, nearest
 from models.plan.yaml_nodes import Node
 
 _WORDS = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}

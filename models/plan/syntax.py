@@ -7,9 +7,7 @@ the worst that a hostile plan can do is to be refused.
 """
 
 import ast
-import difflib
-import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from models.plan.conditions import (
     AllOf,
@@ -30,10 +28,10 @@ from models.plan.conditions import (
     Value,
 )
 from models.plan.fields import Field, FieldTable
+from models.plan.syntax_tree import ExpressionError, syntax_tree
+from models.plan.wording import listing, nearest
 
-MAX_LENGTH = 2000
-MAX_DEPTH = 40
-MAX_NODES = 600
+__all__ = ["ExpressionError", "kind_of", "parse"]
 
 _SIGNS: Mapping[type[ast.cmpop], Comparison] = {
     ast.Eq: "==",
@@ -53,80 +51,13 @@ _DECLARED = {
 }
 
 
-class ExpressionError(ValueError):
-    """An expression that cannot be used: what is wrong, and what to write instead."""
-
-    def __init__(self, message: str, remedy: str) -> None:
-        super().__init__(f"{message}; {remedy}")
-        self.message = message
-        self.remedy = remedy
-
-    def __reduce__(self) -> tuple[type["ExpressionError"], tuple[str, str]]:
-        return ExpressionError, (self.message, self.remedy)
-
-
 def parse(text: str, table: FieldTable) -> Condition:
     """The condition that `text` states over the fields of `table`.
 
     Raises:
       ExpressionError: It is no expression, too large, or names or compares what it cannot.
     """
-    return _Checker(table).condition(_tree(text))
-
-
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that `word` was probably meant to be."""
-    names = list(known)
-    close = difflib.get_close_matches(word[:200], names, n=1, cutoff=0.6)
-    longer = [name for name in names if len(word) >= 3 and name.startswith(word)]
-    return next(iter([*longer, *close]), None)
-
-
-def listing(words: Iterable[str], most: int = 12) -> str:
-    """`a, b, c`, cut short when there are many."""
-    every = list(words)
-    rest = f", ... ({len(every)} in all)" if len(every) > most else ""
-    return ", ".join(every[:most]) + rest
-
-
-def _tree(text: str) -> ast.expr:
-    if len(text) > MAX_LENGTH:
-        raise ExpressionError(f"expression of {len(text)} characters", f"keep it under {MAX_LENGTH + 1}")
-    if "\\" in text:
-        raise ExpressionError("backslash in an expression", "write the character itself")
-    source = text.strip()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(f"(\n{source}\n)" if "\n" in source else source, mode="eval")
-    except SyntaxError:
-        raise ExpressionError(f"not an expression: `{source[:60]}`", _spelling(source)) from None
-    except (ValueError, RecursionError, MemoryError):
-        raise ExpressionError("not an expression, or nested too deeply", "split it up") from None
-    _bounded(tree.body)
-    return tree.body
-
-
-def _spelling(source: str) -> str:
-    """The likeliest remedy for a text that Python cannot parse."""
-    for wrong, right in (("&&", "and"), ("||", "or"), ("<>", "!="), (" AND ", "and"), (" OR ", "or")):
-        if wrong in source:
-            return f"write `{right}` for `{wrong.strip()}`"
-    if "=" in source.replace("==", "").replace("<=", "").replace(">=", "").replace("!=", ""):
-        return "compare with `==`"
-    return "write e.g. customer.age >= 18 and 'loan' not in customer.holdings"
-
-
-def _bounded(root: ast.expr) -> None:
-    seen, open_nodes = 0, [(root, 1)]
-    while open_nodes:
-        node, depth = open_nodes.pop()
-        seen += 1
-        if depth > MAX_DEPTH or seen > MAX_NODES:
-            raise ExpressionError("expression too large or nested too deeply", "split it into several rules")
-        open_nodes += [
-            (child, depth + 1) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)
-        ]
+    return _Checker(table).condition(syntax_tree(text))
 
 
 class _Checker:

@@ -22,7 +22,7 @@ from models.plan.expressions import ExpressionError, compile_filters, compile_tr
 from models.plan.fields import Scope, fields_of
 from models.plan.load import load_plan
 from models.plan.spec import TriggerSpec
-from models.plan.syntax import MAX_LENGTH
+from models.plan.syntax_tree import MAX_LENGTH
 from schemas import Outcome, OutcomeKind, Signal
 
 SPEC = load_plan(Path(__file__).parents[1] / "plans" / "small").spec
@@ -243,6 +243,9 @@ def test_a_refusal_names_the_fault_and_the_remedy(text, message):
         " and ".join(["true"] * 380 + ["(" * 50 + "true" + ")" * 50 + "x"]),
         "9" * 1900 + " > signal.attributes.amount",
         "true or " * 400 + "true",
+        "[x for x in " * 150 + "x" + "]" * 150,
+        "lambda x=" * 180 + "x: x",
+        "f(a=" * 180 + "x" + ")" * 180,
     ],
 )
 def test_hostile_text_is_refused(text):
