@@ -74,7 +74,7 @@ def _show_offered(console: Console, summary: Summary) -> None:
 def _show_funnel(console: Console, summary: Summary) -> None:
     table = _table("Where candidates left the funnel", ("stage",), ("candidates", "share"))
     table.add_column("")
-    table.add_column("most frequent rules", overflow="fold")
+    table.add_column("rules that removed most", overflow="fold")
     for row in summary.funnel:
         rules = ", ".join(f"{rule} {n:,}" for rule, n in row.top_rules)
         bar = "█" * round(row.share * 24)

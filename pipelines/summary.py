@@ -143,8 +143,8 @@ def _attach(db: duckdb.DuckDBPyConnection, folder: Path, name: str) -> int:
 
 
 def _one(db: duckdb.DuckDBPyConnection, sql: str) -> int:
-    row = db.execute(sql).fetchone()
-    return int(row[0]) if row else 0
+    [(total,)] = db.execute(sql).fetchall()  # fetchone would leave the result open
+    return int(total)
 
 
 def _named(db: duckdb.DuckDBPyConnection, sql: str) -> tuple[Named, ...]:
