@@ -8,7 +8,7 @@ from models.simulation.person import Person
 from models.simulation.scribe import Scribe
 from models.simulation.visits import Day
 from models.simulation.world import MERCHANTS
-from models.times import HOUR, MINUTE
+from models.times import HOUR
 
 _SHOP_HOURS = (1, 0, 0, 0, 0, 1, 2, 5, 7, 7, 7, 8, 10, 9, 7, 7, 8, 9, 8, 7, 5, 4, 2, 1)
 _NIGHT_HOURS = (1, 4, 6, 6, 4, 1) + (0,) * 18
@@ -81,11 +81,8 @@ def _miss_payment(draws: Generator, person: Person, scribe: Scribe, day: Day) ->
     borrows = {"credit_card", "personal_loan", "mortgage"} & set(facts["holdings"])
     if borrows and chance(draws, 0.02 if facts["financial_difficulty"] else 0.0004):
         at = day.time_of(draws, _NIGHT_HOURS)
-        scribe.write(
-            at, "payment_missed", "core", _brand(person), amount=round(lognormal(draws, 180, 0.6), 2)
-        )
-        if facts["financial_difficulty"]:
-            scribe.write(at + MINUTE, "profile", "core", _brand(person), profile={"in_arrears": True})
+        amount, arrears = round(lognormal(draws, 180, 0.6), 2), {"in_arrears": True}
+        scribe.write(at, "payment_missed", "core", _brand(person), amount=amount, profile=arrears)
 
 
 def _dates(draws: Generator, person: Person, scribe: Scribe, day: Day) -> None:
@@ -120,6 +117,8 @@ def _moved(draws: Generator, facts: Facts) -> Facts:
         "balance": round(facts["balance"] * (1 + drift) - 20, 2),
         "savings_balance": round(max(0.0, facts["savings_balance"] * (1 + drift / 10)), 2),
     }
+    if facts["in_arrears"] and not facts["financial_difficulty"]:
+        moved["in_arrears"] = not chance(draws, 0.4)
     for name in ("mortgage_rate_ends_days", "fixed_saver_matures_days", "card_expires_days"):
         if facts.get(name) is not None:
             moved[name] = max(0, int(facts[name]) - 7)

@@ -36,9 +36,11 @@ _ASKS = MappingProxyType(
     {
         ("web", "home"): ("web_home_hero",),
         ("web", "account"): ("web_account_banner",),
+        ("web", "payments"): ("web_account_banner",),
         ("web", "logout"): ("web_logout_page",),
         ("app", "home"): ("app_home_carousel",),
         ("app", "account"): ("app_account_insight",),
+        ("app", "payments"): ("app_account_insight",),
     }
 )
 _PRODUCT_PAGES = frozenset(page for topic in PRODUCTS for page in PAGES_OF[topic])
