@@ -1,0 +1,134 @@
+"""DecodeSignals, DecodeOutcomes: payloads in; each leaves as an event or as a dead letter, and is counted."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import apache_beam as beam
+from apache_beam.metrics.metric import Metrics
+from apache_beam.pvalue import PCollection, TaggedOutput
+from apache_beam.typehints import typehints
+from apache_beam.typehints.decorators import no_annotations
+
+from models.decoding import Decoder, Rejection, Skipped, dead_letter
+from models.decoding.decoder import MAX_BYTES
+from models.mapping import Contract, load_mapping
+from models.times import Micros
+from schemas import DeadLetter, Outcome, Reason, Signal
+from transforms.plan_source import PlanSource
+
+Area = Literal["signals", "outcomes"]
+
+
+class Decoded(NamedTuple):
+    """Events, and what was none."""
+
+    events: PCollection[Any]
+    dead_letters: PCollection[DeadLetter]
+
+
+class _Decode(beam.PTransform[PCollection[bytes], Decoded]):
+    """What both decoders are: a contract, an area for counters, and the rules."""
+
+    _area: Area
+    _contract: Contract
+
+    def __init__(
+        self,
+        plan: PlanSource | None = None,
+        *,
+        mapping: str | None = None,
+        max_bytes: int = MAX_BYTES,
+        latest: Micros | None = None,
+    ) -> None:
+        super().__init__()
+        self._rules = _Rules(self._contract, plan, mapping, max_bytes, latest)
+
+    @no_annotations  # Beam cannot check a NamedTuple of PCollections; mypy can.
+    def expand(self, payloads: PCollection[bytes]) -> Decoded:
+        """One step with two outputs."""
+        decode = _DecodeFn(self._rules, self._area, type(self).__name__)
+        main = typehints.Union[tuple(self._rules.contracts())]
+        out = payloads | "Decode" >> beam.ParDo(decode).with_output_types(main).with_outputs(
+            "dead", main="events"
+        )
+        out.dead.element_type = DeadLetter
+        return Decoded(out.events, out.dead)
+
+
+class DecodeSignals(_Decode):
+    """Payloads of signals in JSON; every one leaves as an event or as a dead letter, or an import rule skips it.
+
+    Args:
+      plan: Whose names are known; None: any name is.
+      mapping: Path of an import mapping; then payloads are rows of it, and what it makes of them are the events,
+        outcomes included.
+      max_bytes: Largest payload that is looked at.
+      latest: Latest event time that is taken, inclusive; None: anything before 2100.
+
+    Counters `signals/read`, `signals/rejected`, `signals/skipped` and one `signals/rejected_REASON` per reason.
+
+    Raises:
+      MappingFileError: The mapping is not valid.
+    """
+
+    _area = "signals"
+    _contract = Signal
+
+
+class DecodeOutcomes(_Decode):
+    """Payloads of outcomes in JSON; otherwise as `DecodeSignals`, with counters in `outcomes`."""
+
+    _area = "outcomes"
+    _contract = Outcome
+
+
+class _Rules(NamedTuple):
+    """What a decoder is made of: small, and pickles. Workers load the plan and the mapping themselves."""
+
+    contract: Contract
+    plan: PlanSource | None
+    mapping: str | None
+    max_bytes: int
+    latest: Micros | None
+
+    def contracts(self) -> tuple[Contract, ...]:
+        """What events there can be."""
+        return load_mapping(Path(self.mapping)).contracts if self.mapping else (self.contract,)
+
+    def decoder(self) -> Decoder:
+        """The decoder itself."""
+        return Decoder(
+            self.contract,
+            self.plan.load().plan.spec if self.plan else None,
+            max_bytes=self.max_bytes,
+            latest=self.latest,
+            reshape=load_mapping(Path(self.mapping)).reshape if self.mapping else None,
+        )
+
+
+class _DecodeFn(beam.DoFn):
+    """Beam adapter for `Decoder`: counts and routes, decides nothing."""
+
+    def __init__(self, rules: _Rules, area: Area, step: str) -> None:
+        self._rules = rules
+        self._step = step
+        self._read = Metrics.counter(area, "read")
+        self._skipped = Metrics.counter(area, "skipped")
+        self._rejected = Metrics.counter(area, "rejected")
+        self._by_reason = {reason: Metrics.counter(area, f"rejected_{reason}") for reason in Reason}
+
+    def setup(self) -> None:
+        self._decode = self._rules.decoder().decode
+
+    def process(self, payload: bytes) -> Iterator[Any]:
+        self._read.inc()
+        event = self._decode(payload)
+        if isinstance(event, Rejection):
+            self._rejected.inc()
+            self._by_reason[event.reason].inc()
+            yield TaggedOutput("dead", dead_letter(event, step=self._step, payload=payload))
+        elif isinstance(event, Skipped):
+            self._skipped.inc()
+        else:
+            yield event
