@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--least-positives",
         type=int,
-        default=20,
+        default=10,
         metavar="N",
         help="an action with fewer positives or negatives keeps its starting propensity (default: %(default)s)",
     )

@@ -1,18 +1,19 @@
 """Fit scikit-learn estimators to responses. The same responses and seed give the same estimator."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from models.propensity.compile import positive
 from models.propensity.metrics import measure
+from models.propensity.pooling import fit_pooled
 from models.propensity.responses import Responses, held_out
 
 _INNER_SEED = 1_000_003
@@ -26,9 +27,9 @@ class Fitting:
     seed: int = 7
     held_out: float = 0.25
     """Share of customers that metrics are computed on."""
-    least_positives: int = 20
+    least_positives: int = 10
     """An action with fewer positives or negatives to train on keeps its starting propensity."""
-    strengths: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+    strengths: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
     """Logistic regression: inverse of the L2 penalty on standardised features."""
     trees: int = 200
     """Most boosted trees."""
@@ -47,41 +48,38 @@ class FittedTrees:
     actions: dict[str, tuple[float, ...]]
 
 
-def fit_logistic(responses: Responses, fitting: Fitting) -> tuple[dict[str, Pipeline], float]:
-    """A logistic regression per action, all with the strength that suits them best together; that strength."""
+def fit_logistic(
+    responses: Responses, groups: Mapping[str, str], fitting: Fitting
+) -> tuple[dict[str, Pipeline], float]:
+    """A logistic regression per action, pooled with the strength that suits them best; that strength.
+
+    Args:
+      responses: Only of actions that are to be trained.
+      groups: Action to its group.
+      fitting: How to fit.
+    """
     inner = held_out(responses.customer, share=fitting.held_out, seed=fitting.seed + _INNER_SEED)
-    train, check = responses.where(~inner), responses.where(inner)
+    train, check, actions = responses.where(~inner), responses.where(inner), responses.actions()
     with threadpool_limits(limits=1):  # more threads may add up in another order
-        losses = [_logistic_loss(train, check, strength) for strength in fitting.strengths]
-        best = fitting.strengths[int(np.argmin(losses))]
-        return _logistics(responses, best), best
+        best, least = fitting.strengths[0], math.inf
+        for strength in sorted(fitting.strengths):
+            loss = _loss(fit_pooled(train, actions, groups, strength), check)
+            if loss >= least:  # it falls, then rises: further ones are worse
+                break
+            best, least = strength, loss
+        return fit_pooled(responses, actions, groups, best), best
 
 
-def _logistics(responses: Responses, strength: float) -> dict[str, Pipeline]:
-    """One scale for all actions: what is rare everywhere must not look large where it happens once."""
-    scaler = StandardScaler().fit(responses.x)
-    fitted = {}
-    for action in responses.actions():
-        mine = responses.action == action
-        if len(np.unique(responses.label[mine])) == 2:
-            logistic = LogisticRegression(C=strength, max_iter=1000)
-            logistic.fit(scaler.transform(responses.x[mine]), responses.label[mine].astype(int))
-            fitted[action] = Pipeline([("scale", scaler), ("logistic", logistic)])
-    return fitted
-
-
-def _logistic_loss(train: Responses, check: Responses, strength: float) -> float:
-    losses = 0.0
-    for action, estimator in _logistics(train, strength).items():
+def _loss(estimators: Mapping[str, Pipeline], check: Responses) -> float:
+    propensity = np.zeros(len(check))
+    for action, estimator in estimators.items():
         mine = check.action == action
         if mine.any():
-            losses += measure(check.label[mine], positive(estimator, check.x[mine])).log_loss * int(
-                mine.sum()
-            )
-    return losses
+            propensity[mine] = positive(estimator, check.x[mine])
+    return measure(check.label, propensity).log_loss
 
 
-def fit_trees(responses: Responses, groups: dict[str, str], fitting: Fitting) -> FittedTrees:
+def fit_trees(responses: Responses, groups: Mapping[str, str], fitting: Fitting) -> FittedTrees:
     """Boosted trees over all actions; each is described by its rate, its group and itself.
 
     Args:
@@ -95,7 +93,7 @@ def fit_trees(responses: Responses, groups: dict[str, str], fitting: Fitting) ->
         return _boosted(responses, groups, fitting, trees)
 
 
-def _boosted(responses: Responses, groups: dict[str, str], fitting: Fitting, trees: int) -> FittedTrees:
+def _boosted(responses: Responses, groups: Mapping[str, str], fitting: Fitting, trees: int) -> FittedTrees:
     names, actions = describe_actions(responses, groups)
     estimator = HistGradientBoostingClassifier(
         learning_rate=fitting.learning_rate,
@@ -110,7 +108,7 @@ def _boosted(responses: Responses, groups: dict[str, str], fitting: Fitting, tre
     return FittedTrees(estimator, names, actions)
 
 
-def _best_size(train: Responses, check: Responses, groups: dict[str, str], fitting: Fitting) -> int:
+def _best_size(train: Responses, check: Responses, groups: Mapping[str, str], fitting: Fitting) -> int:
     fitted = _boosted(train, groups, fitting, fitting.trees)
     known = check.where(np.isin(check.action, list(fitted.actions)))
     if not len(known):
@@ -120,7 +118,7 @@ def _best_size(train: Responses, check: Responses, groups: dict[str, str], fitti
 
 
 def describe_actions(
-    responses: Responses, groups: dict[str, str]
+    responses: Responses, groups: Mapping[str, str]
 ) -> tuple[tuple[str, ...], dict[str, tuple[float, ...]]]:
     """Columns that tell actions apart: log-odds of their rate, their group, themselves."""
     actions = responses.actions()

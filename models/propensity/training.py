@@ -105,14 +105,16 @@ def _untrained(responses: Responses, groups: Mapping[str, str], fitting: Fitting
 Fitted = tuple[Artifact, Any, str]
 
 
-def _fit_linear(fit_on: Responses, check_on: Responses, _: Mapping[str, str], fitting: Fitting) -> Fitted:
-    estimators, strength = fit_logistic(fit_on, fitting)
+def _fit_linear(
+    fit_on: Responses, check_on: Responses, groups: Mapping[str, str], fitting: Fitting
+) -> Fitted:
+    estimators, strength = fit_logistic(fit_on, groups, fitting)
     artifact = compile_logistic(estimators, fit_on.columns, _rows_to_check(fit_on, check_on))
-    return artifact, estimators, f"L2 penalty 1/{strength:g}"
+    return artifact, estimators, f"pooled by group, L2 penalty 1/{strength:g}"
 
 
 def _fit_trees(fit_on: Responses, check_on: Responses, groups: Mapping[str, str], fitting: Fitting) -> Fitted:
-    fitted = fit_trees(fit_on, dict(groups), fitting)
+    fitted = fit_trees(fit_on, groups, fitting)
     check = _rows_to_check(fit_on, check_on)
     artifact = compile_trees(fitted.estimator, fit_on.columns, fitted.actions, fitted.action_features, check)
     return artifact, fitted.estimator, f"{fitted.estimator.n_iter_} trees of up to {fitting.leaves} leaves"

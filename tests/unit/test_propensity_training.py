@@ -123,8 +123,8 @@ def test_the_manifest_says_where_the_model_comes_from():
 
 
 def test_too_few_responses_say_how_to_get_more():
-    with pytest.raises(TrainingError, match=r"no action has 20 positive .* simulate or run more days"):
-        train(simulated(60, 1), GROUPS, command="c", fitting=FITTING)
+    with pytest.raises(TrainingError, match=r"no action has 10 positive .* simulate or run more days"):
+        train(simulated(30, 1), GROUPS, command="c", fitting=FITTING)
 
 
 def test_the_card_tells_what_a_reader_must_know():

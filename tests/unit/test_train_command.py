@@ -173,7 +173,7 @@ def test_an_extract_gives_the_same_model_without_customer_ids(run, tmp_path):
     first, second = (json.loads((tmp_path / out / "model.json").read_text()) for out in "ab")
     assert first["training"]["data"] == second["training"]["data"]
     assert second["training"]["command"] == (
-        f"nextbeam train --data {extract} --plan {SMALL} --kind linear --seed 7 --least-positives 20 --slices age"
+        f"nextbeam train --data {extract} --plan {SMALL} --kind linear --seed 7 --least-positives 10 --slices age"
     )
     assert b"c123" not in extract.read_bytes()
 
