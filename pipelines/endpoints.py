@@ -1,16 +1,39 @@
 """Where events come from and where records go. Today: files; the graph knows none of it."""
 
+import gzip
 from collections.abc import Sequence
 
 import apache_beam as beam
 import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 from apache_beam.coders import BytesCoder
 from apache_beam.io.parquetio import ReadFromParquet
 from apache_beam.io.textio import ReadFromText
 from apache_beam.pvalue import PBegin, PCollection
 
-from pipelines.locate import OUTPUTS
+from pipelines.locate import OUTPUTS, UsageError
 from transforms.sinks import WriteParquet
+
+
+def check_readable(files: Sequence[str]) -> None:
+    """Open each file as what its name says it is, before a pipeline stumbles over it.
+
+    Raises:
+      UsageError: It is something else.
+    """
+    for name in files:
+        try:
+            if name.endswith(".parquet"):
+                pq.read_schema(name)
+            elif name.endswith(".gz"):
+                with gzip.open(name) as file:
+                    file.read(1)
+        except (pa.ArrowException, OSError, EOFError) as error:
+            kind = "Parquet" if name.endswith(".parquet") else "gzip"
+            raise UsageError(
+                f"{name!r} is no {kind} file, though its name says so; write it again"
+            ) from error
 
 
 class ReadFiles(beam.PTransform[PBegin, PCollection[bytes]]):

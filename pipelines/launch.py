@@ -12,10 +12,13 @@ import msgspec
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult
 
+from models.mapping import load_mapping
+from models.mapping.load import MappingFileError
 from models.plan.compiled import Plan
 from models.plan.load import PlanError
 from models.propensity.artifact import ArtifactError
 from pipelines.decisioning import connect
+from pipelines.endpoints import check_readable
 from pipelines.flags import Config
 from pipelines.locate import OUTPUTS, UsageError
 from pipelines.summary import Summary, count, summarise
@@ -30,6 +33,8 @@ def launch(config: Config, options: PipelineOptions) -> Summary:
       UsageError: The plan or the mapping is not good; nothing was started.
     """
     plan = checked_plan(config.plan)
+    check_mapping(config)
+    check_readable([*config.signals, *config.outcomes])
     config.out.mkdir(parents=True, exist_ok=True)
     with _staging(config.out) as staging:
         started, cpu = time.perf_counter(), time.process_time()
@@ -53,6 +58,15 @@ def checked_plan(path: Path) -> Plan:
         return Plan.load(path)
     except (PlanError, ArtifactError) as error:
         raise UsageError(str(error)) from error
+
+
+def check_mapping(config: Config) -> None:
+    """Refuse a mapping that is not good, before anything starts."""
+    if config.mapping is not None:
+        try:
+            load_mapping(config.mapping)
+        except MappingFileError as error:
+            raise UsageError(str(error)) from error
 
 
 def _run(config: Config, options: PipelineOptions, staging: Path) -> PipelineResult:
