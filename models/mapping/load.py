@@ -14,6 +14,7 @@ from models.plan.findings import Finding, Mark, PlanError
 from models.plan.yaml_nodes import Node, read_yaml
 
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
 _MAPS: dict[str, Any] = {"fields": Value, "attributes": Value, "profile": Value, "tables": Table}
 
 
@@ -52,9 +53,9 @@ def load_mapping(path: Path) -> ImportMapping:
     if faults:
         raise MappingFileError(tuple(faults))
     spec = _structure(root)
-    findings = tuple(_finding(root, *problem) for problem in check(spec))
+    findings = [_finding(root, *problem) for problem in check(spec)]
     if findings:
-        raise MappingFileError(findings)
+        raise MappingFileError(tuple(sorted(findings, key=lambda finding: finding.mark)))
     return ImportMapping(spec, compile_mapping(spec), columns_of(spec))
 
 
@@ -65,6 +66,8 @@ def _structure(root: Node) -> MappingSpec:
     except msgspec.ValidationError as error:
         message, _, where = str(error).partition(" - at `")
         at, text = _narrow(data, where.rstrip("`"), message)
+        if unknown := _UNKNOWN.fullmatch(text):
+            at, text = f"{at}.{unknown[1]}", "there is no such key"
         text = text[0].lower() + text[1:]
         raise MappingFileError((_finding(root, at, text, "see docs/importing.md for the keys"),)) from None
 
