@@ -10,9 +10,7 @@ Id = Annotated[str, Meta(min_length=1, max_length=200, description="Opaque ident
 Name = Annotated[str, Meta(min_length=1, max_length=100, description="Name from the decision plan.")]
 Trace = Annotated[str, Meta(max_length=200, description="Trace context, passed on.")]
 Time = Annotated[datetime, Meta(tz=True, description="Event time, with offset; microseconds are kept.")]
-Propensity = Annotated[
-    float, Meta(ge=0, le=1, description="P(positive outcome | shown), in [0, 1].")
-]
+Propensity = Annotated[float, Meta(ge=0, le=1, description="P(positive outcome | shown), in [0, 1].")]
 Count = Annotated[int, Meta(ge=0)]
 
 Scalar = bool | int | float | str

@@ -38,7 +38,8 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reason: Reason
     step: Annotated[str, Meta(description="The transform that refused it, e.g. DecodeSignals.")]
     detail: Annotated[
-        str, Meta(description="Rule and path, e.g. `$.attributes.dwell_ms`; never a value: it may be personal.")
+        str,
+        Meta(description="Rule and path, e.g. `$.attributes.dwell_ms`; never a value: it may be personal."),
     ]
     payload: Annotated[bytes, Meta(description="What came in, byte for byte (cut at 64 KiB).")]
     payload_bytes: Annotated[int, Meta(ge=0, description="Its full size.")]
