@@ -154,6 +154,8 @@ def test_membership_is_unknown_when_either_side_is():
     assert is_one(None, "None") == 0.0
 
 
+_AMOUNT = "signal.attributes.amount"
+
 BAD = [
     ({"kind": "count"}, "window", "kind 'count' needs a window"),
     ({"kind": "count", "window": "soon"}, "window", "'soon' is not a duration"),
@@ -169,7 +171,7 @@ BAD = [
     ({"kind": "recency", "half_life": "1d", "time_constant": "1d"}, "half_life", "needs one speed of decay"),
     ({"kind": "recency", "half_life": "0s"}, "half_life", "must be longer than nothing"),
     ({"kind": "last_in", "of": "signal.page", "member_of": "customer.tier"}, "member_of", "needs a list"),
-    ({"kind": "balance", "of": "signal.attributes.amount", "window": "1d", "add": "signal.attributes.flag"}, "window", "needs the window 'session'"),
+    ({"kind": "balance", "of": _AMOUNT, "window": "1d", "add": "signal.attributes.flag"}, "window", "needs the window"),
     ({"kind": "balance", "of": "signal.attributes.amount", "window": "session"}, "add", "needs events that add"),
     ({"kind": "time_of_day"}, "part", "which part of the day?"),
     ({"kind": "one_hot", "of": "signal.page"}, "values", "one_hot needs its values"),
