@@ -82,6 +82,7 @@ class FoldPerKey(beam.PTransform[PCollection[tuple[bytes, bytes]], DoOutputsTupl
         typed = beam.ParDo(fold_fn).with_output_types(
             self._outputs[main], **{tag: self._outputs[tag] for tag in others}
         )
+        typed.label = "ParDo"  # else it is named after our class, and step names have to stay
         return typed.with_outputs(*others, main=main)
 
 

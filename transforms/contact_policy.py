@@ -1,0 +1,67 @@
+"""ApplyContactPolicy: the contact ledger takes the first candidates that every limit and suppression allows."""
+
+from typing import NamedTuple
+
+import apache_beam as beam
+from apache_beam.pvalue import PCollection
+from apache_beam.typehints.decorators import no_annotations
+
+from schemas import CandidateSet, DeadLetter, Decision, Feedback, Signal
+from transforms.fold_per_key import FoldPerKey, Host
+from transforms.keys import KeyByCustomer
+from transforms.plan_source import PlanSource
+from transforms.session_context import Events
+
+
+class LedgerInput(NamedTuple):
+    """Ranked candidates, and the events that change what the ledger allows."""
+
+    candidates: PCollection[CandidateSet]
+    events: Events
+
+
+class Contacts(NamedTuple):
+    """What ApplyContactPolicy makes of ranked candidates and outcomes."""
+
+    decisions: PCollection[Decision]
+    feedback: PCollection[Feedback]
+    dead_letters: PCollection[DeadLetter]
+
+
+class ApplyContactPolicy(beam.PTransform[LedgerInput, Contacts]):
+    """Ranked candidates and outcomes in; decisions and feedback out.
+
+    Keyed by customer. Offers reserve contacts, outcomes commit or release them and become feedback, silence too
+    once the response window has passed. An outcome that answers no offer is a dead letter.
+
+        contacts = LedgerInput(ranked, context.ledger_events) | ApplyContactPolicy(PlanSource("plan.yaml"))
+    """
+
+    def __init__(self, plan: PlanSource, *, host: Host | None = None) -> None:
+        super().__init__()
+        self._plan = plan
+        self._host = host
+
+    @no_annotations  # Beam cannot check a NamedTuple of PCollections; mypy can.
+    def expand(self, ledger_input: LedgerInput) -> Contacts:
+        """One keyed step."""
+        fold = self._plan.fold("ledger")
+        candidates, (signals, outcomes) = ledger_input
+        keyed = (
+            candidates | "KeyCandidates" >> KeyByCustomer(fold),
+            signals | "KeySignals" >> KeyByCustomer(fold),
+            outcomes | "KeyOutcomes" >> KeyByCustomer(fold),
+        )
+        folded = (
+            keyed
+            | "Flatten" >> beam.Flatten()
+            | "FoldPerKey"
+            >> FoldPerKey(
+                fold,
+                {"decisions": Decision, "feedback": Feedback, "dead_letters": DeadLetter},
+                step="ApplyContactPolicy",
+                host=self._host,
+                forwarded=(Signal,),
+            )
+        )
+        return Contacts(folded.decisions, folded.feedback, folded.dead_letters)

@@ -1,0 +1,42 @@
+"""Keys: events of one customer meet in one place, as bytes."""
+
+from collections.abc import Iterator
+
+import apache_beam as beam
+from apache_beam.pvalue import PCollection
+
+from schemas import CandidateSet, Outcome, Signal
+from transforms.fold_per_key import FoldSource, load_fold
+
+Event = Signal | Outcome | CandidateSet
+Keyed = tuple[bytes, bytes]
+
+
+def customer_of(event: Event) -> str:
+    """Whose event it is."""
+    return event.request.customer_id if isinstance(event, CandidateSet) else event.customer_id
+
+
+class KeyByCustomer(beam.PTransform[PCollection[Event], PCollection[Keyed]]):
+    """Events as `(customer, event)`, both in bytes: what `FoldPerKey` of the same fold takes."""
+
+    def __init__(self, fold: FoldSource) -> None:
+        super().__init__()
+        self._fold = fold
+
+    def expand(self, events: PCollection[Event]) -> PCollection[Keyed]:
+        """The event is encoded by the fold that will decode it."""
+        return events | "Encode" >> beam.ParDo(_KeyFn(self._fold)).with_output_types(Keyed)
+
+
+class _KeyFn(beam.DoFn):
+    """Beam adapter for `customer_of` and the fold's own encoding."""
+
+    def __init__(self, fold: FoldSource) -> None:
+        self._source = fold
+
+    def setup(self) -> None:
+        self._encode = load_fold(self._source).encode_event
+
+    def process(self, event: Event) -> Iterator[Keyed]:
+        yield customer_of(event).encode(), self._encode(event)
