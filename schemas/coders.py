@@ -6,6 +6,7 @@ import msgspec
 from apache_beam.coders import typecoders
 from apache_beam.coders.coder_impl import CallbackCoderImpl, CoderImpl
 from apache_beam.coders.coders import Coder
+from apache_beam.typehints import typehints
 
 from schemas import CONTRACTS
 
@@ -64,10 +65,60 @@ class ContractCoder(Coder):
         return f"ContractCoder({self.contract.__name__})"
 
 
+class UnionCoder(Coder):
+    """Bytes of one of several contracts: its position in `CONTRACTS`, then its own bytes.
+
+    Without it a collection of `Signal | Outcome` would be pickled.
+    """
+
+    def __init__(self) -> None:
+        self._encode = msgspec.msgpack.Encoder(order="deterministic").encode
+        self._tags = {contract: bytes([tag]) for tag, contract in enumerate(CONTRACTS)}
+        self._decoders = [msgspec.msgpack.Decoder(contract).decode for contract in CONTRACTS]
+
+    def encode(self, value: Any) -> bytes:
+        """The bytes of one struct of any contract."""
+        return self._tags[value.__class__] + self._encode(value)
+
+    def decode(self, encoded: bytes) -> Any:
+        """The struct of these bytes, of the contract it was."""
+        return self._decoders[encoded[0]](encoded[1:])
+
+    def is_deterministic(self) -> bool:
+        """Yes: it may code keys."""
+        return True
+
+    @classmethod
+    def from_type_hint(cls, typehint: Any, registry: Any) -> "UnionCoder":  # type: ignore[override]  # noqa: ARG003
+        """The coder of a union.
+
+        Raises:
+          TypeError: Not all its members are contracts.
+        """
+        members = typehint.union_types if isinstance(typehint, typehints.UnionConstraint) else [typehint]
+        if not set(members).issubset(CONTRACTS):
+            raise TypeError(f"{typehint} is no union of contracts")
+        return cls()
+
+    def __reduce__(self) -> tuple[type["UnionCoder"], tuple[()]]:
+        return UnionCoder, ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, UnionCoder)
+
+    def __hash__(self) -> int:
+        return hash(UnionCoder)
+
+
+_SIGNAL_OR_OUTCOME = typehints.Union[CONTRACTS[:2]]
+
+
 def register() -> None:
     """Make Beam use these coders for the contracts. Importing this module did it; again does no harm."""
     for contract in CONTRACTS:
         typecoders.registry.register_coder(contract, ContractCoder)
+    if not isinstance(typecoders.registry.get_coder(_SIGNAL_OR_OUTCOME), UnionCoder):
+        typecoders.registry.register_fallback_coder(UnionCoder)
 
 
 register()

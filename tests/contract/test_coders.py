@@ -10,13 +10,14 @@ from apache_beam.coders.typecoders import registry
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that
+from apache_beam.typehints.native_type_compatibility import convert_to_beam_type
 from contract_strategies import contracts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import transforms
-from schemas import CONTRACTS, Signal
-from schemas.coders import ContractCoder, register
+from schemas import CONTRACTS, CandidateSet, Outcome, Signal
+from schemas.coders import ContractCoder, UnionCoder, register
 
 ROOT = Path(__file__).resolve().parents[2]
 SIGNAL = Signal(
@@ -87,6 +88,27 @@ def test_the_coder_is_pickled_by_reference_to_its_contract():
     pickled = pickle.dumps(ContractCoder(Signal))
     assert pickle.loads(pickled) == ContractCoder(Signal)
     assert len(pickled) < 200
+
+
+UNION = Signal | Outcome
+
+
+def test_a_collection_of_several_contracts_is_not_pickled_either():
+    register()
+    for union in (UNION, Signal | Outcome | CandidateSet):
+        assert registry.get_coder(convert_to_beam_type(union)) == UnionCoder()
+    assert pickle.loads(pickle.dumps(UnionCoder())) == UnionCoder()
+    for other in (Signal | int, Signal | None, str | bytes):
+        assert registry.get_coder(convert_to_beam_type(other)) != UnionCoder()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.sampled_from(CONTRACTS).flatmap(contracts))
+def test_in_a_union_each_keeps_its_contract(value):
+    coder = UnionCoder()
+    again = coder.get_impl().decode(coder.get_impl().encode(value))
+    assert again == value
+    assert type(again) is type(value)
 
 
 def test_damaged_bytes_are_an_error_not_another_value():

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import apache_beam as beam
 import pytest
+from apache_beam.coders.typecoders import registry
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult
 from apache_beam.testing.test_pipeline import TestPipeline as Pipeline
 from apache_beam.testing.util import assert_that, equal_to
 
 from schemas import DeadLetter, Outcome, Signal
-from schemas.coders import ContractCoder
+from schemas.coders import ContractCoder, UnionCoder
 from transforms.decode import DecodeOutcomes, DecodeSignals
 from transforms.plan_source import PlanSource
 
@@ -160,3 +161,12 @@ def test_decoding_in_other_processes_gives_the_same(monkeypatch):
         assert_that(
             letters, equal_to([("malformed_json", "DecodeSignals", None, b"no json")]), label="Letters"
         )
+
+
+def test_what_a_mapping_makes_is_typed_too(tmp_path):
+    (tmp_path / "mapping.yaml").write_text(MAPPING)
+    pipeline = beam.Pipeline()
+    decoded = (
+        pipeline | beam.Create([b""], reshuffle=False) | DecodeSignals(mapping=str(tmp_path / "mapping.yaml"))
+    )
+    assert registry.get_coder(decoded.events.element_type) == UnionCoder()
