@@ -4,19 +4,18 @@ import csv
 import gzip
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from context_plans import VOCABULARY, plan
-from realdata import data_dir
+from realdata import ROOT, data_dir
 
 from models.context import ContextFold
+from models.decoding import Decoded, Decoder
 from models.folds import fold_events
+from models.mapping import load_mapping
+from models.plan.load import Loaded, load_plan
 from schemas import DeadLetter, SessionContext, Signal
-
-LATEST_SENT = timedelta(days=3)
-PAGE_CONTEXT = "contexts_com_snowplowanalytics_snowplow_web_page_1_0_0"
 
 Row = Mapping[str, str]
 
@@ -30,51 +29,33 @@ def moment_of(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def page_view_id(row: Row) -> str | None:
-    contexts = json.loads(row[PAGE_CONTEXT] or "[]")
-    while contexts and isinstance(contexts[0], list):
-        contexts = contexts[0]
-    return contexts[0].get("id") if contexts else None
-
-
-def signal_of(row: Row) -> Signal:
-    return Signal(
-        signal_id=row["event_id"],
-        customer_id=row["domain_userid"],
-        occurred_at=moment_of(row["derived_tstamp"]),
-        type=row["event_name"],
-        channel="web",
-        brand="north",
-        page=row["page_urlpath"] or None,
-        session_id=row["domain_sessionid"],
-        attributes={"page_view_id": page_view_id(row)},
-    )
-
-
-def counts(row: Row) -> bool:
-    """Whether the model looks at the row: it is somebody's, in a session, and was not sent days later."""
-    waited = moment_of(row["dvce_sent_tstamp"]) - moment_of(row["dvce_created_tstamp"])
-    return bool(row["domain_userid"] and row["domain_sessionid"]) and waited <= LATEST_SENT
+@pytest.fixture(scope="module")
+def plan() -> Loaded:
+    return load_plan(ROOT / "tests/plans/snowplow_web.yaml")
 
 
 @pytest.fixture(scope="module")
-def fold() -> ContextFold:
-    types = sorted({row["event_name"] for row in rows_of("snowplow_web_events.csv.gz")} | {"page_ping"})
-    page_views = {
-        "name": "page_views",
-        "kind": "distinct",
-        "of": "signal.attributes.page_view_id",
-        "where": "signal.type in ('page_view', 'page_ping')",
-        "window": "session",
-    }
-    session = {"by": "declared", "gap": "3d", "late": "3d", "longest": "3d", "lead": {"page_ping": "5s"}}
-    return ContextFold.of(plan([page_views], session, vocabulary={**VOCABULARY, "signal_types": types}), "d")
+def fold(plan) -> ContextFold:
+    return ContextFold.of(plan.spec, plan.digest)
 
 
 @pytest.fixture(scope="module")
-def outputs(fold) -> dict[str, list[Any]]:
-    """All outputs by user, from events sorted as a bounded host does."""
-    signals = sorted(map(signal_of, filter(counts, rows_of("snowplow_web_events.csv.gz"))), key=fold.order)
+def decoded(plan) -> list[Decoded]:
+    """Every row, by the mapping that is shipped and the vocabulary of the plan."""
+    mapping = load_mapping(ROOT / "models/mappings/snowplow_web.yaml")
+    decoder = Decoder(Signal, plan.spec, reshape=mapping.reshape)
+    return [decoder.decode_row(row) for row in rows_of("snowplow_web_events.csv.gz")]
+
+
+@pytest.fixture(scope="module")
+def signals(fold, decoded) -> list[Signal]:
+    """The rows that are events of sessions, sorted as a bounded host does."""
+    return sorted((each for each in decoded if isinstance(each, Signal)), key=fold.order)
+
+
+@pytest.fixture(scope="module")
+def outputs(fold, signals) -> dict[str, list[Any]]:
+    """All outputs by user."""
     users = {signal.customer_id for signal in signals}
     return {u: list(fold_events(fold, (s for s in signals if s.customer_id == u))) for u in users}
 
@@ -118,6 +99,12 @@ def test_sessions_of_every_user_given_equal_the_published_ones(outputs):
         assert sorted(map(found, sessions)) == sorted(map(expected, rows)), rows[0]["user_id"]
 
 
+def test_only_rows_of_nobody_or_no_session_and_rows_sent_days_later_are_refused(decoded):
+    refused = [each for each in decoded if not isinstance(each, Signal)]
+    assert len(decoded) == 160
+    assert len(refused) == 5
+
+
 def test_events_of_a_session_that_ran_for_too_long_are_dead_letters(outputs):
     refused = [output for each in outputs.values() for output in each if isinstance(output, DeadLetter)]
     assert {letter.detail.split(":")[0] for letter in refused} == {"$.session_id"}
@@ -126,9 +113,9 @@ def test_events_of_a_session_that_ran_for_too_long_are_dead_letters(outputs):
 @pytest.mark.parametrize(
     "kind", ["event_id same", "event_id different", "page_view_id different", "Multiple first"]
 )
-def test_sessions_are_the_same_in_reversed_order_within_the_horizon(fold, outputs, kind):
+def test_sessions_are_the_same_in_reversed_order_within_the_horizon(fold, signals, outputs, kind):
     rows = [row for row in rows_of("snowplow_web_events.csv.gz") if kind in row["user_id"]]
-    arriving = sorted(map(signal_of, rows), key=fold.order, reverse=True)
+    arriving = [s for s in reversed(signals) if s.customer_id == rows[0]["domain_userid"]]
     sessions = [o for o in fold_events(fold, arriving) if isinstance(o, SessionContext)]
     in_order = [o for o in outputs[rows[0]["domain_userid"]] if isinstance(o, SessionContext)]
     assert sorted(map(found, sessions)) == sorted(map(found, in_order))
