@@ -6,11 +6,15 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.flags import Config, add_arguments
 from pipelines.locate import UsageError, find_plan, out_folder, run_folder
 
 Command = Callable[[argparse.Namespace, list[str]], int]
+
+if TYPE_CHECKING:  # argparse has no public name for it
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 RUN_EXAMPLE = """example:
   nextbeam run --signals day/signals.jsonl --outcomes day/outcomes.jsonl --plan uk_bank --out out/day
@@ -65,13 +69,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
-
-
 def _add(
-    commands: Commands, name: str, command: Command, text: str, epilog: str = ""
-) -> argparse.ArgumentParser:  # type: ignore[valid-type]
-    added: argparse.ArgumentParser = commands.add_parser(  # type: ignore[attr-defined]
+    commands: "Commands", name: str, command: Command, text: str, epilog: str = ""
+) -> argparse.ArgumentParser:
+    added = commands.add_parser(
         name,
         help=text,
         description=text[0].upper() + text[1:] + ".",
@@ -83,7 +84,7 @@ def _add(
     return added
 
 
-def _add_run(commands: Commands) -> None:  # type: ignore[valid-type]
+def _add_run(commands: "Commands") -> None:
     parser = _add(
         commands, "run", _run, "decide everything in some files of signals and outcomes", RUN_EXAMPLE
     )
@@ -108,7 +109,7 @@ def _run(args: argparse.Namespace, rest: list[str]) -> int:
     return 0 if summary.accounted else 1
 
 
-def _add_explain(commands: Commands) -> None:  # type: ignore[valid-type]
+def _add_explain(commands: "Commands") -> None:
     parser = _add(
         commands, "explain", _explain, "tell why a decision is what it is, and why not anything else"
     )
@@ -134,7 +135,7 @@ def _explain(args: argparse.Namespace, _: list[str]) -> int:
     return 0
 
 
-def _add_query(commands: Commands) -> None:  # type: ignore[valid-type]
+def _add_query(commands: "Commands") -> None:
     parser = _add(commands, "query", _query, "run BigQuery SQL over the outputs of a run", QUERY_EXAMPLE)
     parser.add_argument("sql", metavar="SQL", help="one SELECT; `-` reads it from standard input")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder of the run")
@@ -155,7 +156,7 @@ def _query(args: argparse.Namespace, _: list[str]) -> int:
     return 0
 
 
-def _add_simulate(commands: Commands) -> None:  # type: ignore[valid-type]
+def _add_simulate(commands: "Commands") -> None:
     parser = _add(
         commands, "simulate", _simulate, "write a synthetic bank: customers, their days, their answers"
     )
@@ -201,7 +202,7 @@ def _simulate(args: argparse.Namespace, _: list[str]) -> int:
     return 0
 
 
-def _add_import(commands: Commands) -> None:  # type: ignore[valid-type]
+def _add_import(commands: "Commands") -> None:
     parser = _add(commands, "import", _import, "turn a table of events into signals, by a mapping")
     parser.add_argument("source", metavar="FILE", help="CSV, JSON lines or Parquet, as the mapping says")
     parser.add_argument(
@@ -216,7 +217,7 @@ def _import(args: argparse.Namespace, _: list[str]) -> int:
     return import_from_shell(args.mapping, args.source, args.out)
 
 
-def _add_train(commands: Commands) -> None:  # type: ignore[valid-type]
+def _add_train(commands: "Commands") -> None:
     parser = _add(commands, "train", _train, "train, check and compile the propensity model of a plan")
     from pipelines.train import add_arguments as add_training  # noqa: PLC0415
 
@@ -229,7 +230,7 @@ def _train(args: argparse.Namespace, _: list[str]) -> int:
     return train(args)
 
 
-def _add_demo(commands: Commands) -> None:  # type: ignore[valid-type]
+def _add_demo(commands: "Commands") -> None:
     parser = _add(commands, "demo", _demo, "simulate a day of a bank, decide it and show what came of it")
     _add_simulation(parser, customers=2000, days=1)
     parser.add_argument(

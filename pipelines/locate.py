@@ -5,6 +5,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 import models
 from schemas import DeadLetter, Decision, Feedback, SessionContext
 
@@ -12,7 +14,7 @@ CATALOGUES = Path(models.__file__).parent / "catalogues"
 MAPPINGS = Path(models.__file__).parent / "mappings"
 READABLE = (".jsonl", ".ndjson", ".json", ".jsonl.gz", ".ndjson.gz", ".json.gz", ".parquet")
 
-OUTPUTS = {
+OUTPUTS: dict[str, type[msgspec.Struct]] = {
     "decisions": Decision,
     "feedback": Feedback,
     "sessions": SessionContext,

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
 
 from pipelines.locate import UsageError
 
@@ -47,7 +47,7 @@ def _merge(parser: argparse.ArgumentParser, options: type[PipelineOptions], seen
     if options.__name__ in seen:
         return
     seen.add(options.__name__)
-    own = argparse.ArgumentParser(add_help=False, conflict_handler="resolve")
+    own = _BeamArgumentParser(add_help=False, conflict_handler="resolve")
     options._add_argparse_args(own)
     for action in own._actions:
         if not any(flag in parser._option_string_actions for flag in action.option_strings):

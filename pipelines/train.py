@@ -47,11 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=7, metavar="S", help="default: %(default)s")
     parser.add_argument(
-        "--least-positives",
+        "--least-responses",
         type=int,
-        default=10,
+        default=30,
         metavar="N",
-        help="an action with fewer positives or negatives keeps its starting propensity (default: %(default)s)",
+        help="an action with fewer keeps its starting propensity (default: %(default)s)",
     )
     _add_reporting(parser)
 
@@ -115,12 +115,12 @@ def _trained(args: argparse.Namespace, spec: "PlanSpec", responses: "Responses")
     from models.propensity.fitting import Fitting  # noqa: PLC0415
     from models.propensity.training import train as train_models  # noqa: PLC0415
 
-    if args.least_positives < 1:
+    if args.least_responses < 1:
         raise UsageError(
-            f"--least-positives: {args.least_positives} is less than 1, which no model can learn from"
+            f"--least-responses: {args.least_responses} is less than 1, which no model can learn from"
         )
     groups = {action.id: action.group for action in spec.actions}
-    fitting = Fitting(seed=args.seed, least_positives=args.least_positives)
+    fitting = Fitting(seed=args.seed, least_responses=args.least_responses)
     return train_models(responses, groups, command=_command(args), fitting=fitting)
 
 
@@ -128,7 +128,7 @@ def _command(args: argparse.Namespace) -> str:
     """What gives the same model again."""
     words = ["nextbeam", "train", *(("--run", args.run) if args.run else ("--data", args.data))]
     words += ["--plan", args.plan, "--kind", args.kind, "--seed", str(args.seed)]
-    words += ["--least-positives", str(args.least_positives)]
+    words += ["--least-responses", str(args.least_responses)]
     words += ["--slices", *args.slices] if args.slices else []
     return shlex.join(words)
 

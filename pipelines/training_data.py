@@ -98,7 +98,7 @@ def _groups(values: Sequence[str | None]) -> Strings:
         return np.array(["unknown" if fact is None else _name(fact) for fact in facts])
     edges = np.unique(np.quantile(numbers, (0.25, 0.5, 0.75), method="lower"))
     between = [f"over {low:g} to {high:g}" for low, high in pairwise(edges.tolist())]
-    names = [f"up to {edges[0]:g}", *between, f"over {edges[-1]:g}"]
+    names = [f"{numbers.min():g} to {edges[0]:g}", *between, f"over {edges[-1]:g}"]
     return np.array(
         ["unknown" if fact is None else names[int(np.searchsorted(edges, fact))] for fact in facts]
     )

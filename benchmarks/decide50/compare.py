@@ -29,7 +29,7 @@ def _rows(folder: Path) -> Iterator[dict[str, object]]:
 
 
 def _decision(decision: Decision) -> dict[str, object]:
-    offers = {name: [] for name in decision.placements}
+    offers: dict[str, list[dict[str, object]]] = {name: [] for name in decision.placements}
     for offer in decision.offers:
         offers[offer.placement].append(
             {
