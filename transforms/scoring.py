@@ -1,9 +1,11 @@
 """ScoreActions: how likely the customer is to respond to each action."""
 
+import resource
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.ml.inference import base
 from apache_beam.ml.inference.base import ModelHandler, RunInference
 from apache_beam.pvalue import PCollection
 
@@ -11,6 +13,9 @@ from models.funnel import Funnel
 from schemas import CandidateSet
 from transforms.funnel_steps import FunnelFn
 from transforms.plan_source import LoadedPlan, PlanSource
+
+if base.resource is None:  # Beam forgets it where torch is missing, and then warns whenever a model is loaded
+    base.resource = resource
 
 
 class PropensityModelHandler(ModelHandler[CandidateSet, CandidateSet, LoadedPlan]):
