@@ -1,6 +1,6 @@
 """The model card: what a propensity model is for, what it learned from, and how far to trust it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from models.propensity.artifact import Metrics
 from models.propensity.training import Kind, Report
@@ -79,6 +79,7 @@ def _data(report: Report, deployed: Kind) -> Iterator[str]:
             ("seed", str(training.seed)),
             ("made with", ", ".join(f"{name} {version}" for name, version in training.created_by.items())),
         ],
+        numbers=False,
     )
 
 
@@ -127,7 +128,11 @@ def _untrained(report: Report) -> list[str]:
     if not report.untrained:
         return ["None."]
     rows = [(f"`{action}`", reason) for action, reason in report.untrained.items()]
-    return ["They keep the starting propensity of the plan.", "", *_table(("action", "why"), rows)]
+    return [
+        "They keep the starting propensity of the plan.",
+        "",
+        *_table(("action", "why"), rows, numbers=False),
+    ]
 
 
 def _slices(report: Report, deployed: Kind) -> list[str]:
@@ -143,7 +148,6 @@ def _slices(report: Report, deployed: Kind) -> list[str]:
     return lines[:-1]
 
 
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
-    head = list(head)
-    aligned = ["---", *("---:" for _ in head[1:])]
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool = True) -> list[str]:
+    aligned = ["---", *("---:" if numbers else "---" for _ in head[1:])]
     return ["| " + " | ".join(line) + " |" for line in (head, aligned, *rows)]

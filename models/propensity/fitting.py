@@ -27,8 +27,9 @@ class Fitting:
     seed: int = 7
     held_out: float = 0.25
     """Share of customers that metrics are computed on."""
-    least_positives: int = 10
-    """An action with fewer positives or negatives to train on keeps its starting propensity."""
+    least_responses: int = 30
+    """An action with fewer responses to train on keeps its starting propensity. Of a pooled model this is enough,
+    even if all are negative: that says more than a guess does."""
     strengths: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
     """Logistic regression: inverse of the L2 penalty on standardised features."""
     trees: int = 200

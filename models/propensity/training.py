@@ -1,5 +1,7 @@
 """From responses to a model that may be deployed: split, fit, compile, check, measure."""
 
+import math
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +20,7 @@ from models.propensity.scorer import in_own_order
 
 Kind = Literal["linear", "trees"]
 KINDS: tuple[Kind, ...] = ("linear", "trees")
+_LEAST = 20
 _CHECKED = 2000
 """Rows on which compiled scores are compared, of those trained on and of those held out."""
 
@@ -71,11 +74,7 @@ def train(responses: Responses, groups: Mapping[str, str], *, command: str, fitt
     usable = known.where(~np.isin(known.action, list(untrained)))
     out = held_out(usable.customer, share=fitting.held_out, seed=fitting.seed)
     fit_on, check_on = usable.where(~out), usable.where(out)
-    if not len(fit_on) or not len(check_on):
-        raise TrainingError(
-            f"no action has {fitting.least_positives} positive and as many negative responses to train on "
-            f"({len(known)} responses in all); simulate or run more days, or lower --least-positives"
-        )
+    _check_enough(fit_on, check_on, fitting)
     about = Training(
         data=responses.digest(),
         responses=len(responses),
@@ -88,17 +87,26 @@ def train(responses: Responses, groups: Mapping[str, str], *, command: str, fitt
     return _report(models, about, fit_on, check_on, untrained)
 
 
+def _check_enough(fit_on: Responses, check_on: Responses, fitting: Fitting) -> None:
+    """Refuse what no model can be fitted to, or measured on."""
+    positives = int(fit_on.label.sum())
+    rarer = min(positives, len(fit_on) - positives)
+    if rarer < _LEAST or not len(check_on):
+        raise TrainingError(
+            f"{len(fit_on)} responses to train on, {positives} of them positive, and {len(check_on)} to measure on: "
+            f"at least {_LEAST} positive and {_LEAST} negative ones are needed, of actions that have "
+            f"{fitting.least_responses} each; simulate or run more days, or lower --least-responses"
+        )
+
+
 def _untrained(responses: Responses, groups: Mapping[str, str], fitting: Fitting) -> dict[str, str]:
-    """Why an action cannot be trained. Settings are chosen on a part of the training rows: it must do there."""
+    """Why an action is not trained."""
     out = held_out(responses.customer, share=fitting.held_out, seed=fitting.seed)
     reasons = {}
     for action in groups:
-        label = responses.label[(responses.action == action) & ~out]
-        positives, negatives = int(label.sum()), int((~label).sum())
-        if not label.size:
-            reasons[action] = "no responses to train on"
-        elif min(positives, negatives) < fitting.least_positives:
-            reasons[action] = f"{positives} positive and {negatives} negative responses to train on"
+        shown = int(((responses.action == action) & ~out).sum())
+        if shown < max(1, fitting.least_responses):
+            reasons[action] = f"{shown or 'no'} response{'' if shown == 1 else 's'} to train on"
     return reasons
 
 
@@ -183,8 +191,14 @@ def _sliced(
 ) -> dict[str, dict[Kind, Metrics]]:
     return {
         value: {kind: _part(values == value, responses, propensity) for kind, propensity in scores.items()}
-        for value in np.unique(values).tolist()
+        for value in sorted(np.unique(values).tolist(), key=_in_order)
     }
+
+
+def _in_order(name: str) -> tuple[float, str]:
+    """Bands by their first number, other groups by name."""
+    number = re.search(r"\d+(\.\d+)?", name)
+    return (float(number[0]) if number else math.inf, name)
 
 
 def importance(artifact: Artifact, responses: Responses) -> list[tuple[str, float]]:

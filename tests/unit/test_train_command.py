@@ -136,7 +136,7 @@ def test_each_offer_counts_once_and_any_positive_answer_wins(run):
 def test_facts_become_groups(run):
     slices = read_run(run, ("age", "segment"), None).slices
     assert set(slices["segment"].tolist()) == {"mass", "student", "unknown"}
-    assert {"unknown", "up to 33", "over 33 to 45"} <= set(slices["age"].tolist())
+    assert {"unknown", "21 to 33", "over 33 to 45"} <= set(slices["age"].tolist())
     assert len(set(slices["age"].tolist())) == 5
     assert set(slices["brand"].tolist()) == {"harbour", "meadow"}
 
@@ -173,7 +173,7 @@ def test_an_extract_gives_the_same_model_without_customer_ids(run, tmp_path):
     first, second = (json.loads((tmp_path / out / "model.json").read_text()) for out in "ab")
     assert first["training"]["data"] == second["training"]["data"]
     assert second["training"]["command"] == (
-        f"nextbeam train --data {extract} --plan {SMALL} --kind linear --seed 7 --least-positives 10 --slices age"
+        f"nextbeam train --data {extract} --plan {SMALL} --kind linear --seed 7 --least-responses 30 --slices age"
     )
     assert b"c123" not in extract.read_bytes()
 
@@ -241,12 +241,12 @@ def test_a_feature_that_was_not_recorded_is_named(run, tmp_path):
             id="slice",
         ),
         pytest.param(
-            ["--run", "{run}", "--plan", "{plan}", "--least-positives", "900"],
-            "no action has 900 positive and as many negative responses",
+            ["--run", "{run}", "--plan", "{plan}", "--least-responses", "2000"],
+            "0 responses to train on, 0 of them positive",
             id="too-few",
         ),
         pytest.param(
-            ["--run", "{run}", "--plan", "{plan}", "--least-positives", "0"],
+            ["--run", "{run}", "--plan", "{plan}", "--least-responses", "0"],
             "0 is less than 1",
             id="positives",
         ),
