@@ -25,13 +25,14 @@ from hosting import (
     collected,
     keyed,
     plain,
+    row,
     stream,
     streamed,
 )
 from hypothesis import HealthCheck, given, settings
 
-from models.folds import Counted, fold_events
-from models.times import micros
+from models.folds import Counted, advance, fold_events
+from models.times import NEVER, micros
 from schemas import (
     CandidateSet,
     DeadLetter,
@@ -143,6 +144,24 @@ def test_both_hosts_agree_when_events_arrive_in_order(name, outputs, events):
 def test_grouped_host_does_not_mind_the_order_of_arrival(name, outputs, events):
     fold, fed = PLAN.load().fold(name), _fed(name, events)
     assert bounded(PLAN.fold(name), outputs, keyed(fold, fed)) == plain(fold, fed, in_order=True)
+
+
+@EACH_FOLD
+@given(events=bank_arrivals())
+@settings(FEW, max_examples=40)
+def test_a_deadline_that_is_kept_moves_on(name, outputs, events):
+    fold = PLAN.load().fold(name)
+    for customer in CUSTOMERS:
+        state = fold.initial()
+        for event in _fed(name, [event for event in events if event.customer_id == customer]):
+            state, _ = advance(fold, state, event)
+        _, at_once = fold.expire(state, NEVER)
+        one_by_one = []
+        while (due := fold.deadline(state)) is not None:
+            state, done = fold.expire(state, due)
+            one_by_one += done
+            assert fold.deadline(state) is None or fold.deadline(state) > due
+        assert Counter(map(row, one_by_one)) == Counter(map(row, at_once))
 
 
 @given(events=bank_arrivals(most=40))
