@@ -36,6 +36,10 @@ def check_readable(files: Sequence[str]) -> None:
             ) from error
 
 
+_MAPS = frozenset({"attributes", "profile"})
+"""Fields of contracts that are maps; stored as lists of keys and values."""
+
+
 class ReadFiles(beam.PTransform[PBegin, PCollection[bytes]]):
     """Every line or row of some files, as the bytes that a topic would have delivered."""
 
@@ -67,7 +71,14 @@ class _ReadFile(beam.PTransform[PBegin, PCollection[bytes]]):
 
 def row_as_json(row: dict[str, object]) -> bytes:
     """A Parquet row as a JSON object; nulls are absent, maps are objects."""
-    return msgspec.json.encode({name: _plain(value) for name, value in row.items() if value is not None})
+    return msgspec.json.encode(
+        {name: _plain(value) for name, value in row.items() if not _absent(name, value)}
+    )
+
+
+def _absent(name: str, value: object) -> bool:
+    """Null; and an empty map of a contract, of which a list without entries is all there is to see."""
+    return value is None or (value == [] and name in _MAPS)
 
 
 def _plain(value: object) -> object:

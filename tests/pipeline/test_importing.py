@@ -13,6 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from models.decoding import Decoder
+from pipelines.endpoints import row_as_json
 from pipelines.importing import import_events, import_from_shell
 from pipelines.locate import UsageError
 from schemas import Outcome, Reason, Signal
@@ -150,6 +152,19 @@ def test_parquet_has_the_contract_s_columns(mapping, tmp_path):
     assert visit["occurred_at"] == TEN
     assert visit["attributes"] == [{"key": "amount", "value": "1.5"}]
     assert pq.read_table(report.files[1]).column("kind").to_pylist() == ["Accepted"]
+
+
+def test_what_is_imported_to_parquet_is_read_back_as_it_was(mapping, tmp_path):
+    source = tmp_path / "visits.csv"
+    plain = {"id": "9", "customer": "ben", "at": "2026-03-01T10:00:00"}
+    source.write_bytes(as_csv([ROWS[0], plain, ROWS[1]]))
+    for out in ("out.parquet", "out.jsonl"):
+        import_events(mapping("csv"), source, tmp_path / out)
+    for stem, contract in (("out", Signal), ("out.outcomes", Outcome)):
+        decoder = Decoder(contract)
+        rows = pq.read_table(tmp_path / f"{stem}.parquet").to_pylist()
+        again = [decoder.decode(row_as_json(row)) for row in rows]
+        assert again == read_lines(tmp_path / f"{stem}.jsonl", contract)
 
 
 def test_rejects_keep_the_row_as_it_was(mapping, tmp_path):
