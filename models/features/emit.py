@@ -48,8 +48,10 @@ class Emitter:
         """The columns of a feature, in order."""
         if feature.kind == "one_hot":
             value = self._local(self._asked(feature))
+            is_text = (feature.of or "").startswith("signal.") and ".attributes." not in (feature.of or "")
             for name in feature.values:
-                yield Column(f"{feature.name}_{name}", f"is_one({value}, {name!r})")
+                source = f"float({value} == {name!r})" if is_text else f"is_one({value}, {name!r})"
+                yield Column(f"{feature.name}_{name}", source)
         else:
             yield Column(feature.name, getattr(self, f"_{feature.kind}")(feature))
 
