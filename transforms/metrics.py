@@ -1,17 +1,19 @@
 """Every counter of the graph, by name: what dashboards, alerts and the run summary may rely on.
 
-| namespace         | counter      | counts                                                         |
-|-------------------|--------------|----------------------------------------------------------------|
-| signals, outcomes | read         | payloads that came in                                          |
-| signals, outcomes | rejected     | payloads that could not be decoded: dead letters               |
-| signals           | skipped      | rows that the import mapping leaves out by its own rule        |
-| accounting        | decided      | events that asked for a decision and got one                   |
-| accounting        | observed     | events that were recorded                                      |
-| accounting        | duplicates   | events dropped as seen before                                  |
-| accounting        | dead_letters | events refused after decoding, with a reason                   |
-| state             | unreadable   | events and timers that met a state nobody could decode         |
+| namespace         | counter         | counts                                                      |
+|-------------------|-----------------|-------------------------------------------------------------|
+| signals, outcomes | read            | payloads that came in                                       |
+| signals, outcomes | rejected        | payloads that could not be decoded: dead letters            |
+| signals, outcomes | rejected_REASON | those of them with this reason code                         |
+| signals           | skipped         | rows that the import mapping leaves out by its own rule     |
+| accounting        | decided         | events that asked for a decision and got one                |
+| accounting        | observed        | events that were recorded                                   |
+| accounting        | duplicates      | events dropped as seen before                               |
+| accounting        | dead_letters    | events refused after decoding, with a reason                |
+| state             | unreadable      | events and timers that met a state nobody could decode      |
 
-Of a finished run, `read - skipped = rejected + decided + observed + duplicates + dead_letters`.
+The streaming direct runner keeps of each step only what its first bundle counted; other runners keep all. Of a
+finished run, `read - skipped = rejected + decided + observed + duplicates + dead_letters`.
 """
 
 from collections.abc import Mapping
