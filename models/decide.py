@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from models.context import ContextFold
-from models.context_state import ContextState
+from models.context import ContextFold, ContextState
 from models.folds import Output, advance
 from models.funnel import Funnel
 from models.ledger import LedgerEvent, LedgerFold, LedgerState

@@ -37,5 +37,7 @@ def duration(text: str) -> Micros:
     """
     match = _DURATION.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} is not a duration; write a whole number and ms, s, m, h, d or w, e.g. 30m")
+        raise ValueError(
+            f"{text!r} is not a duration; write a whole number and ms, s, m, h, d or w, e.g. 30m"
+        )
     return int(match[1]) * _UNITS[match[2]]

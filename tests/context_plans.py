@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from models.context import ContextFold
-from models.context_state import ContextState
+from models.context.state import ContextState
 from models.folds import Output, advance
 from models.plan.spec import PlanSpec
 from models.times import NEVER, Micros, moment

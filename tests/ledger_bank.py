@@ -7,7 +7,7 @@ import msgspec
 
 from models.folds import Counted, advance
 from models.ledger import LedgerEvent, LedgerFold
-from models.ledger_state import LedgerState
+from models.ledger.state import LedgerState
 from models.plan.spec import PlanSpec
 from models.times import DAY, Micros, moment
 from schemas import (

@@ -21,5 +21,7 @@ def bench_dir() -> Path:
     """The folder of the decide-50 benchmark and its peers; skips when it is absent."""
     folder = Path(os.environ.get("NEXTBEAM_BENCH", _SHARED / "bench"))
     if not folder.is_dir():
-        pytest.skip(f"the decide-50 workload is not at {folder}; set NEXTBEAM_BENCH to the folder that holds it")
+        pytest.skip(
+            f"the decide-50 workload is not at {folder}; set NEXTBEAM_BENCH to the folder that holds it"
+        )
     return folder

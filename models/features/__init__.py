@@ -1,7 +1,7 @@
 """Declared features: what a plan wants to know about a customer, computed from events alone.
 
 `check` says what can be wrong with a declaration; `table` has names, order, units and transforms; `demands`
-collects what must be remembered, `memory` (sessions) and `models.series` (rolling windows) remember it; `emit`
+collects what must be remembered, `memory` (sessions) and `models.features.series` (rolling windows) remember it; `emit`
 writes one Python expression per column and `program` runs it all.
 
 What is counted, and when:

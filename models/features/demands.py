@@ -17,10 +17,10 @@ from models.features.memory import (
     Memory,
     trail,
 )
+from models.features.series import Latest, Series
 from models.features.values import Event, Read, mark, number, reader
 from models.identity import slot_key
 from models.plan.spec import FeatureSpec
-from models.series import Latest, Series
 from models.times import Micros
 
 Quantity = Literal["count", "latest_at", "total", "mean", "maximum", "distinct", "last"]

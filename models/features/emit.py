@@ -4,8 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from models import series
-from models.features import memory, values
+from models.features import memory, series, values
 from models.features.demands import TRAIL_KEY, Demands, Quantity
 from models.plan.emit import define
 from models.plan.spec import FeatureSpec

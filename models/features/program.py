@@ -8,10 +8,10 @@ from typing import Any
 from models.features.demands import TRAIL_KEY, Demands, Feed
 from models.features.emit import Emitter, Values
 from models.features.memory import Memory
+from models.features.series import Latest, Series
 from models.features.values import Event, Read
 from models.plan.expressions import Filters, compile_filters
 from models.plan.spec import FeatureSpec, PlanSpec
-from models.series import Latest, Series
 from models.times import Micros
 from schemas import Signal
 

@@ -20,7 +20,7 @@ from schemas import DeadLetter, Decision, Feedback, SessionContext, Signal
 
 # Day, time, activity and lifecycle of an application that takes the usual way and needs patience.
 STORY = """
-0 09:00 A_SUBMITTED COMPLETE                     > customer_message: confirm-receipt, how-it-goes-on
+0 09:00 A_SUBMITTED COMPLETE                     > customer_message: confirm-receipt
 0 09:01 A_PARTLYSUBMITTED COMPLETE
 0 09:05 A_PREACCEPTED COMPLETE                   > call_list: call-to-complete; customer_message: ask-missing-documents, how-it-goes-on
 0 09:06 W_Completeren aanvraag SCHEDULE
@@ -29,7 +29,7 @@ STORY = """
 1 10:11 O_SELECTED COMPLETE
 1 10:11 A_FINALIZED COMPLETE
 1 10:12 O_CREATED COMPLETE
-1 10:13 O_SENT COMPLETE                          > customer_message: explain-offer, remind-open-offer
+1 10:13 O_SENT COMPLETE                          > customer_message: explain-offer
 1 10:14 W_Nabellen offertes SCHEDULE             > call_list: remind-open-offer
 1 10:15 W_Completeren aanvraag COMPLETE          >
 2 15:00 W_Nabellen offertes START

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ledger_bank import ACTIONS, START, Customer, day, plan, verdicts
 
-from models.spots import in_scope, plan_spots
+from models.ledger.spots import in_scope, plan_spots
 from models.times import DAY, HOUR, MINUTE, duration
 from schemas import OutcomeKind
 

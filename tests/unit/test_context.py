@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.context import ContextFold
+from models.context.profile import MAX_FACT
 from models.folds import Counted
 from models.identity import decision_id, session_id
-from models.profile import MAX_FACT
 from models.times import DAY, HOUR, MINUTE, NEVER, micros
 from schemas import DeadLetter, DecisionRequest, Direction, Outcome, Reason, SessionContext, Signal
 

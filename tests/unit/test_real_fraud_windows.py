@@ -15,7 +15,7 @@ from context_plans import plan
 from realdata import data_dir
 
 from models.context import ContextFold
-from models.context_state import ContextState
+from models.context.state import ContextState
 from models.folds import advance
 from models.times import DAY, Micros, moment
 from schemas import DecisionRequest, Signal

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import series
+from models.features import series
+from models.features.series import Latest, Series
 from models.features.values import mark
-from models.series import Latest, Series
 
 LATE = 20
 

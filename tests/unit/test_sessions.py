@@ -7,8 +7,8 @@ from context_plans import START, fold_of, outcome, run, sessions_of, signal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.context.sessions import MAX_DEVICES, MAX_OPEN
 from models.folds import Counted, advance
-from models.sessions import MAX_DEVICES, MAX_OPEN
 from models.times import MINUTE, NEVER, micros
 from schemas import DecisionRequest
 

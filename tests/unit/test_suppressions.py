@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ledger_bank import ACTIONS, START, Customer, day, plan, signal, verdicts
 
-from models.spots import plan_spots
-from models.suppressions import Suppressions
+from models.ledger.spots import plan_spots
+from models.ledger.suppressions import Suppressions
 from models.times import DAY, HOUR, SECOND
 from schemas import OutcomeKind
 

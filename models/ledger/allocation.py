@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from models.contact_limits import ContactLimits, Counts
+from models.ledger.limits import ContactLimits, Counts
+from models.ledger.spots import Spot, mask, members, plan_spots
+from models.ledger.suppressions import Suppressions
 from models.plan.spec import PlanSpec
-from models.spots import Spot, mask, members, plan_spots
-from models.suppressions import Suppressions
 from schemas.common import Stage
 
 MEMORY_FULL = "memory-full"

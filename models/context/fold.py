@@ -12,7 +12,9 @@ from typing import Any
 
 import msgspec
 
-from models.context_state import (
+from models.context.profile import customer_of, merge_profile, too_long
+from models.context.sessions import Arrival, Joined, OpenSession, SessionRules, Starts
+from models.context.state import (
     ContextState,
     Event,
     decode_event,
@@ -26,8 +28,6 @@ from models.folds import Counted, Output
 from models.identity import FINGERPRINT_BYTES, decision_id, fingerprint
 from models.plan.expressions import Filters, Triggers, compile_filters, compile_triggers
 from models.plan.spec import PlanSpec, TriggerSpec
-from models.profile import customer_of, merge_profile, too_long
-from models.sessions import Arrival, Joined, OpenSession, SessionRules, Starts
 from models.times import NEVER, Micros, duration, micros
 from schemas import ContextSnapshot, DeadLetter, DecisionRequest, Direction, Outcome, Reason, Signal
 

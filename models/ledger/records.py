@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from models.allocation import Allocation, Placed
 from models.arbitration import Arbitration
-from models.attribution import LABELS, OpenDecision
+from models.ledger.allocation import Allocation, Placed
+from models.ledger.attribution import LABELS, OpenDecision
+from models.ledger.spots import Spot
 from models.plan.spec import PlanSpec
-from models.spots import Spot
 from models.times import SECOND, Micros, moment
 from schemas.candidates import CandidateSet
 from schemas.common import ContactState, MessageClass, OutcomeKind, Stage

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from models.ledger.spots import Spot
 from models.plan.spec import PlanSpec
-from models.spots import Spot
 from models.times import Micros, duration
 from schemas.common import ContactState, OutcomeKind
 from schemas.outcome import Outcome

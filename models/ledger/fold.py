@@ -6,9 +6,10 @@ become feedback; so does silence, once the response window and the lateness hori
 
 from collections.abc import Callable, Sequence
 
-from models.allocation import Allocation, Allocator, Round
 from models.arbitration import Arbitration
-from models.attribution import (
+from models.folds import Counted, Output
+from models.ledger.allocation import Allocation, Allocator, Round
+from models.ledger.attribution import (
     LABELS,
     RELEASED,
     OpenDecision,
@@ -18,15 +19,14 @@ from models.attribution import (
     attribute,
     contact_state,
 )
-from models.contact_limits import ContactLimits, Row
-from models.decision_records import Reasons, Recorder, feedback, unattributed
-from models.folds import Counted, Output
-from models.ledger_events import LedgerEvent, customer_of, decode_event, encode_event, order_key
-from models.ledger_state import Book, LedgerState, decode_state, encode_state
+from models.ledger.events import LedgerEvent, customer_of, decode_event, encode_event, order_key
+from models.ledger.limits import ContactLimits, Row
+from models.ledger.records import Reasons, Recorder, feedback, unattributed
+from models.ledger.spots import Spot
+from models.ledger.state import Book, LedgerState, decode_state, encode_state
+from models.ledger.suppressions import Suppressions
 from models.plan.expressions import compile_filters
 from models.plan.spec import PlanSpec
-from models.spots import Spot
-from models.suppressions import Suppressions
 from models.times import Micros, duration
 from schemas.candidates import CandidateSet
 from schemas.common import OutcomeKind, Stage
@@ -34,11 +34,9 @@ from schemas.feedback import Feedback
 from schemas.outcome import Outcome
 from schemas.signal import Signal
 
-__all__ = ["LedgerEvent", "LedgerFold", "LedgerState"]
-
 
 class LedgerFold:
-    """The ledger of any customer under one plan. Holds no state of its own; `models.ledger_state` bounds what it keeps.
+    """The ledger of any customer under one plan. Holds no state of its own; `models.ledger.state` bounds what it keeps.
 
     Time is event time. An event may be `session.late` older than the latest one; older ones never reach a ledger.
     What could matter to an event within that horizon is kept, the rest is forgotten.

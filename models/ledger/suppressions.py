@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from models.ledger.spots import Spot, in_scope, mask, plan_spots
 from models.plan.spec import PlanSpec, SuppressionSpec
-from models.spots import Spot, in_scope, mask, plan_spots
 from models.times import Micros, duration
 from schemas.common import OutcomeKind
 

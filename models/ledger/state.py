@@ -2,7 +2,7 @@
 
 Bounds: at most `contact.keep` contacts (more only by offers that a channel first reports as lost and then as seen), at
 most `contact.keep` open offers (the oldest are closed first; their silence then says nothing), `dedupe.keep` decision
-ids, and per suppression rule and unit what `models.suppressions` says. Everything goes once nothing is needed.
+ids, and per suppression rule and unit what `models.ledger.suppressions` says. Everything goes once nothing is needed.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -11,8 +11,8 @@ from hashlib import blake2b
 
 import msgspec
 
-from models.attribution import OpenDecision, OpenOffer
-from models.suppressions import Pause
+from models.ledger.attribution import OpenDecision, OpenOffer
+from models.ledger.suppressions import Pause
 from models.times import NEVER, Micros
 
 VERSION = 1

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from models.sessions import OpenSession
+from models.context.sessions import OpenSession
 from models.times import Micros
 from schemas import Outcome, Signal
 

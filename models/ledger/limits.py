@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from models.ledger.spots import Spot, in_scope, mask, members, plan_spots, spot_of
 from models.plan.spec import LimitSpec, PlanSpec, ScopeSpec
-from models.spots import Spot, in_scope, mask, members, plan_spots, spot_of
 from models.times import Micros, duration
 from schemas.common import Stage
 
