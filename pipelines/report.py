@@ -47,13 +47,14 @@ def identity(accounting: Accounting) -> str:
 
 def _show_accounts(console: Console, summary: Summary) -> None:
     style = "green" if summary.accounted else "bold red"
-    console.print(f"  [{style}]{identity(summary.accounting)}[/{style}]", highlight=False)
+    console.print(f"  [{style}]{identity(summary.accounting)}[/{style}]", highlight=False, soft_wrap=True)
     offers = sum(row.offers for row in summary.offered)
     silent = ", ".join(f"{row.count:,} {row.name.replace('_', ' ')}" for row in summary.no_action) or "none"
     console.print(
         f"  {summary.rows['decisions']:,} decisions for {summary.customers:,} customers, {offers:,} offers;"
         f" without an offer: {silent}",
         highlight=False,
+        soft_wrap=True,
     )
     console.print(
         f"  {summary.rows['sessions']:,} sessions; {summary.spent['wall_s']:.1f} s, "
@@ -73,11 +74,11 @@ def _show_offered(console: Console, summary: Summary) -> None:
 
 def _show_funnel(console: Console, summary: Summary) -> None:
     table = _table("Where candidates left the funnel", ("stage",), ("candidates", "share"))
-    table.add_column("")
-    table.add_column("rules that removed most", overflow="fold")
+    table.add_column("", no_wrap=True)
+    table.add_column("rules that removed most", no_wrap=True)
     for row in summary.funnel:
-        rules = ", ".join(f"{rule} {n:,}" for rule, n in row.top_rules)
-        bar = "█" * round(row.share * 24)
+        rules = "\n".join(f"{rule} {n:,}" for rule, n in row.top_rules)
+        bar = "█" * max(1, round(row.share * 16))
         table.add_row(row.stage, f"{row.candidates:,}", f"{row.share:.1%}", bar, rules)
     console.print(table)
 

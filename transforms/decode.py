@@ -15,6 +15,7 @@ from models.decoding.decoder import MAX_BYTES
 from models.mapping import Contract, load_mapping
 from models.times import Micros
 from schemas import DeadLetter, Outcome, Reason, Signal
+from transforms import tally
 from transforms.plan_source import PlanSource
 
 Area = Literal["signals", "outcomes"]
@@ -123,6 +124,7 @@ class _DecodeFn(beam.DoFn):
 
     def process(self, payload: bytes) -> Iterator[Any]:
         self._read.inc()
+        tally.add("read")
         event = self._decode(payload)
         if isinstance(event, Rejection):
             self._rejected.inc()
