@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from rich.console import Console
 from rich.rule import Rule
 
 from models.explain import explain
@@ -12,13 +11,13 @@ from pipelines.locate import find_plan
 from pipelines.options import beam_options
 from pipelines.progress import shown
 from pipelines.records import find_decision, plan_of
-from pipelines.report import show
+from pipelines.report import show, wide_console
 from pipelines.simulating import simulate, told
 
 
 def demo(out: Path, *, customers: int, days: int, seed: int) -> int:
     """Everything the project does, once, on data that it makes itself."""
-    console = Console()
+    console = wide_console()
     plan = find_plan("uk_bank")
     bank, run = out / "bank", out / "run"
     console.print(

@@ -17,7 +17,7 @@ from pipelines.summary import Accounting, Summary
 
 def show(summary: Summary, out: Path, console: Console | None = None) -> None:
     """Print the summary: accounts, offers, funnel, feedback, dead letters, and where to look next."""
-    console = console or Console()
+    console = console or wide_console()
     console.print()
     model = summary.model_digest or "none, starting propensities"
     console.print(f"[bold]{summary.plan}[/bold]  plan {summary.plan_digest}  model {model}", highlight=False)
@@ -34,6 +34,12 @@ def show(summary: Summary, out: Path, console: Console | None = None) -> None:
     )
     if summary.examples:
         console.print(f"  nextbeam explain {summary.examples[0][:12]} --out {out}", highlight=False)
+
+
+def wide_console() -> Console:
+    """The terminal as it is; 120 columns where there is none, as in a log."""
+    console = Console()
+    return console if console.is_terminal else Console(width=120)
 
 
 def identity(accounting: Accounting) -> str:
@@ -74,12 +80,15 @@ def _show_offered(console: Console, summary: Summary) -> None:
 
 def _show_funnel(console: Console, summary: Summary) -> None:
     table = _table("Where candidates left the funnel", ("stage",), ("candidates", "share"))
-    table.add_column("", no_wrap=True)
+    bars = console.width >= 100
+    if bars:
+        table.add_column("", no_wrap=True)
     table.add_column("rules that removed most", no_wrap=True)
     for row in summary.funnel:
         rules = "\n".join(f"{rule} {n:,}" for rule, n in row.top_rules)
         bar = "█" * max(1, round(row.share * 16))
-        table.add_row(row.stage, f"{row.candidates:,}", f"{row.share:.1%}", bar, rules)
+        cells = (row.stage, f"{row.candidates:,}", f"{row.share:.1%}", *([bar] if bars else []), rules)
+        table.add_row(*cells)
     console.print(table)
 
 
@@ -96,7 +105,7 @@ def _table(title: str, names: Sequence[str], numbers: Sequence[str]) -> Table:
     for name in names:
         table.add_column(name, no_wrap=True)
     for number in numbers:
-        table.add_column(number, justify="right", no_wrap=True)
+        table.add_column(number, justify="right", no_wrap=True, min_width=8)
     return table
 
 
@@ -115,7 +124,7 @@ def print_answer(answer: Answer, form: str) -> None:
             table.add_column(column, overflow="fold")
         for row in answer.rows:
             table.add_row(*(str(_flat(cell)) for cell in row))
-        Console().print(table)
+        wide_console().print(table)
         print(f"({len(answer.rows)} rows)")
 
 

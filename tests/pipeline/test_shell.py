@@ -7,9 +7,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from models.decoding import Decoder
+from models.plan.load import load_plan
 from pipelines import cli
+from pipelines.locate import find_plan
+from schemas import Signal
+from schemas.arrow import arrow_schema, rows
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GOLDEN = ROOT / "tests" / "golden" / "shell"
@@ -163,6 +171,41 @@ def test_both_compositions_write_the_same(bank, run, tmp_path, capsys):
     for table in ("decisions", "feedback", "sessions", "dead_letters"):
         everything = f"SELECT TO_JSON_STRING(t) AS row FROM {table} AS t ORDER BY 1"
         assert _rows(run, everything, capsys) == _rows(chained, everything, capsys), table
+
+
+def test_worker_processes_write_the_same(bank, run, tmp_path, capsys):
+    out = tmp_path / "processes"
+    assert (
+        cli.main([*_run_flags(bank, out), "--direct_running_mode=multi_processing", "--direct_num_workers=2"])
+        == 0
+    )
+    for table in ("decisions", "feedback", "sessions", "dead_letters"):
+        everything = f"SELECT TO_JSON_STRING(t) AS row FROM {table} AS t ORDER BY 1"
+        assert _rows(run, everything, capsys) == _rows(out, everything, capsys), table
+
+
+def test_parquet_in_gives_what_json_lines_give(bank, tmp_path, capsys):
+    decoder = Decoder(Signal, load_plan(find_plan("uk_bank")).spec)
+    decoded = [decoder.decode(line) for line in (bank / "signals.jsonl").read_bytes().splitlines()]
+    signals = [signal for signal in decoded if isinstance(signal, Signal)]
+    lines, table = tmp_path / "good.jsonl", tmp_path / "good.parquet"
+    lines.write_bytes(b"\n".join(msgspec.json.encode(signal) for signal in signals))
+    pq.write_table(pa.Table.from_pylist([*map(rows(Signal), signals)], arrow_schema(Signal)), table)
+    for source in (lines, table):
+        flags = ["run", "--quiet", "--signals", str(source), "--plan", "uk_bank", "--out", f"{source}.out"]
+        assert cli.main(flags) == 0
+    everything = "SELECT TO_JSON_STRING(t) AS row FROM decisions AS t ORDER BY 1"
+    decided = _rows(Path(f"{lines}.out"), everything, capsys)
+    assert decided
+    assert decided == _rows(Path(f"{table}.out"), everything, capsys)
+
+
+def test_the_module_is_the_same_pipeline(bank, run, tmp_path, capsys):
+    flags = _run_flags(bank, tmp_path / "module")[2:]
+    done = subprocess.run([sys.executable, "-m", "pipelines.decisioning", *flags], cwd=ROOT, check=False)
+    assert done.returncode == 0
+    ids = "SELECT decision_id FROM decisions ORDER BY 1"
+    assert _rows(run, ids, capsys) == _rows(tmp_path / "module", ids, capsys)
 
 
 def test_explain_says_why_and_why_not(run, capsys):
