@@ -195,12 +195,12 @@ def _funnel(db: duckdb.DuckDBPyConnection) -> tuple[Left, ...]:
 
 
 def _examples(db: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
-    """Two decisions worth reading: the one with most ways out and offers, and one of another channel."""
+    """Two decisions worth reading: most ways out, most offers; one the customer asked for, one we sent."""
     rows = db.execute(
         """
-        SELECT decision_id, channel FROM decisions WHERE len(offers) > 0
+        SELECT decision_id, direction FROM decisions WHERE len(offers) > 0
         ORDER BY len(list_distinct(list_transform(ranked, lambda c: c.stage))) DESC,
-                 len(removed) DESC, len(offers) DESC, decision_id
+                 len(offers) DESC, len(removed) DESC, decision_id
         """
     ).fetchall()
     if not rows:
