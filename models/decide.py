@@ -69,7 +69,7 @@ class DecideFold:
         """What the ledger is to see of an output of the context fold."""
         if isinstance(output, DecisionRequest):
             return self._funnel.candidates(output)
-        if isinstance(output, Outcome | Signal):
+        if isinstance(output, (Outcome, Signal)):
             return output
         return None
 

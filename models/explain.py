@@ -3,12 +3,8 @@
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 
-import numpy as np
-from numpy.typing import NDArray
-
-from models.features import FeatureTable
 from models.plan.spec import PlanSpec
-from models.propensity.scorer import Scorer
+from models.propensity.scorer import Scorer, Vectors
 from schemas import Candidate, Contribution, Decision, DecisionRequest, Offer, Stage
 
 
@@ -18,30 +14,24 @@ class Reasons:
     Contributions are in log-odds. Ties go to the feature that the plan declares first; zeros are no reason.
     """
 
-    def __init__(self, table: FeatureTable, scorer: Scorer, top: int) -> None:
+    def __init__(self, table: Vectors, scorer: Scorer, top: int) -> None:
         self._table = table
         self._scorer = scorer
         self._top = top
-        self._latest: tuple[DecisionRequest | None, NDArray[np.float64]] = (None, np.empty(0))
 
     def __call__(self, request: DecisionRequest, action: int) -> tuple[Contribution, ...]:
         """Reasons for the action with this index in the plan."""
         if not self._top:
             return ()
-        contributions = self._scorer.contributions(self._vector(request), action)
-        largest = np.argsort(-contributions, kind="stable")[: self._top].tolist()
+        x = self._table.vector(request.context.features)
+        contributions = self._scorer.contributions(x, action)
+        largest = (-contributions).argsort(kind="stable")[: self._top].tolist()
         names = self._table.vector_columns
         return tuple(
             Contribution(feature=names[i], contribution=float(contributions[i]))
             for i in largest
             if contributions[i] != 0.0
         )
-
-    def _vector(self, request: DecisionRequest) -> NDArray[np.float64]:
-        """The model's view of a request; asked once per offer, computed once per decision."""
-        if self._latest[0] is not request:
-            self._latest = (request, self._table.vector(request.context.features))
-        return self._latest[1]
 
 
 _STAGES = {

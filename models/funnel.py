@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from models.arbitration import Arbitration, arbitrate
 from models.engagement import ContextWeights, EngagementPolicy, engage
-from models.features import FeatureTable
-from models.propensity.scorer import Scorer, score
+from models.propensity.scorer import Scorer, Vectors, score
 from schemas import CandidateSet, DecisionRequest
 
 
@@ -13,7 +12,7 @@ from schemas import CandidateSet, DecisionRequest
 class Funnel:
     """ApplyEngagementPolicy, ScoreActions and Arbitrate as functions, one by one and in a row."""
 
-    table: FeatureTable
+    table: Vectors
     engagement: EngagementPolicy
     context_weights: ContextWeights
     scorer: Scorer

@@ -48,6 +48,8 @@ class ContextFold:
     spec: PlanSpec
     digest: str
     late: Micros
+    silence: Micros
+    """How long after its last event a session ends."""
     rules: SessionRules
     program: FeatureProgram
     triggers: Triggers
@@ -63,12 +65,14 @@ class ContextFold:
         """
         FeatureTable.of(spec)
         program = FeatureProgram.of(spec)
+        rules, late = SessionRules.of(spec, program, digest), duration(spec.session.late)
         signals = [each.signal for each in spec.contact.suppressions if each.signal is not None]
         return cls(
             spec=spec,
             digest=digest,
-            late=duration(spec.session.late),
-            rules=SessionRules.of(spec, program, digest),
+            late=late,
+            silence=rules.gap + late + 1,
+            rules=rules,
             program=program,
             triggers=compile_triggers(spec),
             suppressing=compile_filters(signals, spec),
@@ -102,13 +106,13 @@ class ContextFold:
     def deadline(self, state: ContextState) -> Micros | None:
         """When the next session ends; without sessions, when no window reaches any event any more."""
         if state.sessions:
-            return min(session.last_at for session in state.sessions) + self._silence
+            return min([session.last_at for session in state.sessions]) + self.silence
         reach = self.program.forgettable_at(state.series) if state.series else None
         return None if reach is None else reach + self.late + 1
 
     def expire(self, state: ContextState, now: Micros) -> tuple[ContextState, list[Output]]:
         """End the sessions that are due, in the order of their starts; forget what no window reaches."""
-        due = [session for session in state.sessions if session.last_at + self._silence <= now]
+        due = [session for session in state.sessions if session.last_at + self.silence <= now]
         open_still = tuple(session for session in state.sessions if session not in due)
         reach = self.program.forgettable_at(state.series) if state.series and not open_still else None
         forget = reach is not None and reach + self.late + 1 <= now
@@ -155,11 +159,6 @@ class ContextFold:
         place = (session.started_at, session.number) if session else None
         customer = customer_of(state.facts)
         return self.program.values(at, event, customer, place, slots, slots, state.series, state.series)
-
-    @property
-    def _silence(self) -> Micros:
-        """How long after its last event a session ends."""
-        return self.rules.gap + self.late + 1
 
     def _refusal(self, state: ContextState, event: Event, at: Micros) -> DeadLetter | None:
         """Why the event cannot be taken in, if it cannot."""
@@ -286,7 +285,7 @@ class ContextFold:
         return [self.rules.end(session, state.customer_id, customer) for session in sessions]
 
 
-def _moved(state: ContextState, joined: Joined, series: Slots) -> ContextState:
+def _moved(state: ContextState, joined: Joined, series: dict[int, Any]) -> ContextState:
     """The state once a signal is in its session and in the series."""
     return ContextState(
         state.customer_id,
@@ -296,7 +295,7 @@ def _moved(state: ContextState, joined: Joined, series: Slots) -> ContextState:
         state.recent,
         state.facts,
         joined.sessions,
-        dict(series),
+        series,
         state.starts,
     )
 

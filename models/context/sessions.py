@@ -197,7 +197,7 @@ class SessionRules:
             channels=_with(session.channels, signal.channel),
             brands=_with(session.brands, signal.brand),
             devices=_with_device(session.devices, signal.device_id),
-            slots=slots,  # type: ignore[arg-type]  # a dict, seen as what may not be changed
+            slots=slots,
         )
 
     def _merged(self, earlier: OpenSession, later: OpenSession) -> OpenSession:

@@ -17,6 +17,14 @@ What is counted, and when:
 
 from models.features.check import FeatureFinding, check_features
 from models.features.program import NOTHING, FeatureProgram, Slots
-from models.features.table import FeatureTable
+from models.features.table import FeatureTable, LatestVector
 
-__all__ = ["NOTHING", "FeatureFinding", "FeatureProgram", "FeatureTable", "Slots", "check_features"]
+__all__ = [
+    "NOTHING",
+    "FeatureFinding",
+    "FeatureProgram",
+    "FeatureTable",
+    "LatestVector",
+    "Slots",
+    "check_features",
+]

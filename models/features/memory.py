@@ -37,7 +37,9 @@ class Memory(NamedTuple):
 
 
 def _add_tally(old: Sequence[int] | None, at: Micros, _tie: str, _value: Any, _settled: Micros) -> list[int]:
-    return [old[0] + 1, max(at, old[1])] if old else [1, at]
+    if not old:
+        return [1, at]
+    return [old[0] + 1, at if at > old[1] else old[1]]
 
 
 def _merge_tally(one: Sequence[int], other: Sequence[int]) -> list[int]:
@@ -142,7 +144,10 @@ def _merge_trail(size: int, one: Sequence[Any], other: Sequence[Any]) -> list[An
 
 def _inserted(entries: Sequence[Any], entry: list[Any]) -> list[Any]:
     new = list(entries)
-    insort(new, entry, key=_order)
+    if not new or _order(new[-1]) <= _order(entry):  # in order of time, as nearly always
+        new.append(entry)
+    else:
+        insort(new, entry, key=_order)
     return new
 
 
@@ -220,7 +225,7 @@ def session_balance(balance: Sequence[Any] | None) -> float:
 
 def trail_count(steps: Sequence[Any] | None, last: int, label: int) -> int:
     """Of the `last` events, those with the label."""
-    return sum(label in step[2] for step in steps[-last:]) if steps else 0
+    return len([step for step in steps[-last:] if label in step[2]]) if steps else 0
 
 
 def trail_latest_at(steps: Sequence[Any] | None, last: int, label: int) -> Micros | None:

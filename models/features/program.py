@@ -1,9 +1,10 @@
 """Declared features, compiled once per plan: what to remember of each event, and one function for all values."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import compress
-from typing import Any
+from functools import lru_cache
+from itertools import chain, compress
+from typing import Any, TypeVar
 
 from models.features.demands import TRAIL_KEY, Demands, Feed
 from models.features.emit import Emitter, Values
@@ -19,6 +20,12 @@ Slots = Mapping[int, Any]
 """What a session, or a customer beyond sessions, remembers: plain values by slot key. Never changed in place."""
 
 NOTHING: Slots = {}
+
+Matches = tuple[bool, ...]
+"""Which filters an event meets."""
+
+Use = TypeVar("Use")
+_MEMO = 1024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,9 +45,9 @@ class FeatureProgram:
     """The same arguments: the columns of session windows only, for the record of a session."""
     session_columns: tuple[str, ...]
     _filters: Filters
-    _session: tuple[tuple[Feed, ...], ...]
-    _rolling: tuple[tuple[Feed, ...], ...]
-    _labels: tuple[tuple[tuple[int, Read | None], ...], ...]
+    _session: Callable[[Matches], Sequence[Feed]]
+    _rolling: Callable[[Matches], Sequence[Feed]]
+    _labels: Callable[[Matches], Sequence[tuple[int, Read | None]]]
     _memories: Mapping[int, Memory]
     _series: Mapping[int, Series | Latest]
     _kept: frozenset[int]
@@ -61,39 +68,36 @@ class FeatureProgram:
             session_values=session_values,
             session_columns=session_columns,
             _filters=compile_filters([text for text in demands.filters if text is not None], spec),
-            _session=demands.session_feeds(),
-            _rolling=demands.rolling_feeds(),
-            _labels=demands.labels(),
+            _session=_of_matches(demands.session_feeds()),
+            _rolling=_of_matches(demands.rolling_feeds()),
+            _labels=_of_matches(demands.labels()),
             _memories=demands.memories,
             _series=demands.series,
             _kept=frozenset(demands.kept),
         )
 
-    def match(self, event: Event) -> tuple[bool, ...]:
+    def match(self, event: Event) -> Matches:
         """Which filters the event certainly meets; the first is met by every signal."""
         return (event.__class__ is Signal, *self._filters(event))
 
     def remember(
-        self, slots: Slots, event: Event, matches: tuple[bool, ...], at: Micros, tie: str, settled: Micros
-    ) -> Slots:
+        self, slots: Slots, event: Event, matches: Matches, at: Micros, tie: str, settled: Micros
+    ) -> dict[int, Any]:
         """The slots of a session with one more event. `settled`: nothing earlier than this can still come."""
-        new = _fed(slots, self._session, event, matches, at, tie, settled)
+        new = _fed(slots, self._session(matches), event, at, tie, settled)
         memory = self._memories.get(TRAIL_KEY)
         if memory is None:
             return new
-        labels = {
-            key: True if read is None else read(event)
-            for labels in compress(self._labels, matches)
-            for key, read in labels
-        }
+        labels = {key: True if read is None else read(event) for key, read in self._labels(matches)}
         known = {key: value for key, value in labels.items() if value is not None}
-        return {**new, TRAIL_KEY: memory.add(new.get(TRAIL_KEY), at, tie, known, settled)}
+        new[TRAIL_KEY] = memory.add(new.get(TRAIL_KEY), at, tie, known, settled)
+        return new
 
     def roll(
-        self, series: Slots, event: Event, matches: tuple[bool, ...], at: Micros, tie: str, settled: Micros
-    ) -> Slots:
+        self, series: Slots, event: Event, matches: Matches, at: Micros, tie: str, settled: Micros
+    ) -> dict[int, Any]:
         """The series of a customer with one more event."""
-        return _fed(series, self._rolling, event, matches, at, tie, settled)
+        return _fed(series, self._rolling(matches), event, at, tie, settled)
 
     def merge(self, earlier: Slots, later: Slots) -> Slots:
         """The slots of two parts of one session; what the plan does not know any more is dropped."""
@@ -125,20 +129,23 @@ def _compiled(
     return emitter.function(columns), tuple(column.name for column in columns)
 
 
+def _of_matches(by_filter: Sequence[Sequence[Use]]) -> Callable[[Matches], Sequence[Use]]:
+    """What is to be done with an event, by its matches. Few combinations occur, so the latest are kept."""
+
+    @lru_cache(_MEMO)
+    def uses(matches: Matches) -> Sequence[Use]:
+        return tuple(chain.from_iterable(compress(by_filter, matches)))
+
+    return uses
+
+
 def _fed(
-    slots: Slots,
-    feeds: tuple[tuple[Feed, ...], ...],
-    event: Event,
-    matches: tuple[bool, ...],
-    at: Micros,
-    tie: str,
-    settled: Micros,
-) -> Slots:
+    slots: Slots, feeds: Sequence[Feed], event: Event, at: Micros, tie: str, settled: Micros
+) -> dict[int, Any]:
     new = dict(slots)
-    for matched in compress(feeds, matches):
-        for key, add, read in matched:
-            if read is None:
-                new[key] = add(new.get(key), at, tie, None, settled)
-            elif (value := read(event)) is not None:
-                new[key] = add(new.get(key), at, tie, value, settled)
+    for key, add, read in feeds:
+        if read is None:
+            new[key] = add(new.get(key), at, tie, None, settled)
+        elif (value := read(event)) is not None:
+            new[key] = add(new.get(key), at, tie, value, settled)
     return new

@@ -24,6 +24,7 @@ class FeatureTable:
     _picked: NDArray[np.intp]
     _low: NDArray[np.float64]
     _high: NDArray[np.float64]
+    _clips: bool
     _scale: NDArray[np.float64]
     _log: NDArray[np.intp]
 
@@ -49,6 +50,7 @@ class FeatureTable:
             _picked=np.array(picked, dtype=np.intp),
             _low=np.array([low for low, _ in clips], dtype=np.float64),
             _high=np.array([high for _, high in clips], dtype=np.float64),
+            _clips=any(transform.clip for transform in transforms),
             _scale=np.array([transform.scale for transform in transforms], dtype=np.float64),
             _log=np.array([i for i, transform in enumerate(transforms) if transform.log1p], dtype=np.intp),
         )
@@ -62,10 +64,34 @@ class FeatureTable:
         Returns:
           Shape (..., len(vector_columns)).
         """
-        x = np.asarray(values, dtype=np.float64)[..., self._picked]
-        x = np.minimum(np.maximum(x, self._low), self._high) * self._scale
-        x[..., self._log] = np.log1p(np.maximum(x[..., self._log], 0.0))
+        x = np.asarray(values, dtype=np.float64).take(self._picked, axis=-1)
+        if self._clips:
+            x = np.minimum(np.maximum(x, self._low), self._high)
+        x *= self._scale
+        x[..., self._log] = np.log1p(np.maximum(x.take(self._log, axis=-1), 0.0))
         return x
+
+
+class LatestVector:
+    """A feature table that remembers its latest vector: scoring and each reason look at the same one in turn."""
+
+    def __init__(self, table: FeatureTable) -> None:
+        self._table = table
+        self._latest: tuple[Sequence[float] | None, NDArray[np.float64]] = (None, np.empty(0))
+
+    @property
+    def vector_columns(self) -> tuple[str, ...]:
+        """Names of the model's inputs, in order."""
+        return self._table.vector_columns
+
+    def vector(self, values: Sequence[float]) -> NDArray[np.float64]:
+        """As `FeatureTable.vector`, read-only. `values` are never changed, so the same object has the same vector."""
+        known, vector = self._latest
+        if known is not values:
+            vector = self._table.vector(values)
+            vector.setflags(write=False)
+            self._latest = values, vector
+        return vector
 
 
 def _columns_of(feature: FeatureSpec) -> tuple[str, ...]:

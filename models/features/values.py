@@ -16,6 +16,8 @@ Read = Callable[[Event | None], Any]
 LARGEST = 1e100
 """Numbers are clipped to plus and minus this, so that no sum of them overflows."""
 
+_NUMBERS = (int, float)
+
 
 def reader(path: str) -> Read:
     """Read `signal.X`, `signal.attributes.X`, `outcome.X` or `outcome.attributes.X`; None where it is missing."""
@@ -29,7 +31,9 @@ def reader(path: str) -> Read:
 
 def number(value: Any) -> float | None:
     """A finite float of a number or a truth value; None of anything else."""
-    if not isinstance(value, int | float):
+    if value.__class__ in _NUMBERS and -LARGEST <= value <= LARGEST:  # nearly always
+        return float(value)
+    if not isinstance(value, _NUMBERS):
         return None
     try:
         converted = float(value)

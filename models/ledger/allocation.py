@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from models.ledger.limits import ContactLimits, Counts
-from models.ledger.spots import Spot, mask, members, plan_spots
+from models.ledger.limits import MOST_ROWS, ContactLimits, Counts, Row
+from models.ledger.spots import mask, members, plan_spots
 from models.ledger.suppressions import Suppressions
 from models.plan.spec import PlanSpec
 from schemas.common import Stage
@@ -29,7 +29,7 @@ class Placed(NamedTuple):
 
     action: int
     slot: int
-    spot: Spot
+    row: Row
 
 
 class Allocation(NamedTuple):
@@ -66,7 +66,19 @@ class Allocator:
         self.rules += zip(limits.stages, limits.ids, strict=True)
         self.rules += [(Stage.CONTACT_LIMITS, MEMORY_FULL), (Stage.CONTACT_LIMITS, MEMORY_LOST)]
         exempt = frozenset(spec.contact.exempt)
+        self._rows: dict[tuple[int, str, str, str], Row] = {}
         self.governed = mask(i for i, spot in enumerate(self.spots) if spot.message_class not in exempt)
+
+    def row(self, action: int, treatment: str, channel: str, placement: str) -> Row:
+        """The spot of an offer, and what the limits make of it."""
+        offer = (action, treatment, channel, placement)
+        row = self._rows.get(offer)
+        if row is None:
+            if len(self._rows) >= MOST_ROWS:
+                self._rows.clear()
+            spot = self.spots[action]._replace(treatment=treatment, channel=channel, placement=placement)
+            row = self._rows[offer] = self.limits.row(spot.key)
+        return row
 
     def asked(self, placements: Iterable[str], channel: str) -> dict[str, str]:
         """The placements that the plan knows, in the order asked, each with the channel an offer there is made in."""
@@ -182,7 +194,8 @@ class Round:
         """Number of each rule that refuses more now that offers were made, and the actions it refuses."""
         plan = self._plan
         found = [
-            (plan.first_limit + limit, bits) for limit, bits in self._counts.refused(channel, self._touched)
+            (plan.first_limit + limit, bits)
+            for limit, bits in (self._counts.refused(channel, self._touched) if self._touched else ())
         ]
         if self._free <= 0:
             found.append((plan.memory_full, plan.limits.covered(channel)))
@@ -191,12 +204,11 @@ class Round:
     def _place(self, action: int, placement: str, channel: str, slot: int) -> Placed:
         refused = self._counts.refused_treatments(channel).get(action, ())
         treatment = next(name for name in self._plan.treatments[placement][action] if name not in refused)
-        spot = self._plan.spots[action]._replace(treatment=treatment, channel=channel, placement=placement)
-        row = self._plan.limits.row(spot.key)
+        row = self._plan.row(action, treatment, channel, placement)
         self._touched |= self._counts.add(row)
         self._free -= row.need > 0
         self._offered |= 1 << action
-        return Placed(action, slot, spot)
+        return Placed(action, slot, row)
 
     def _verdicts(
         self,
@@ -207,6 +219,7 @@ class Round:
         refused: Mapping[str, Mapping[int, int]],
     ) -> list[Verdict]:
         """What became of each candidate; `allowed` were refused nowhere that they fit, `fitting` fit somewhere."""
+        anywhere = set().union(*refused.values())
         verdicts = []
         for action in order:
             if self._offered >> action & 1:
@@ -214,6 +227,8 @@ class Round:
             elif allowed >> action & 1:
                 stop = self._stopped.get(action)
                 verdict = _OUTRANKED if stop is None else self._plan.rules[stop]
+            elif action not in anywhere:
+                verdict = _NO_TREATMENT
             else:
                 verdict = self._refusal(action, fitting >> action & 1 == 1, asked, refused)
             verdicts.append(verdict)

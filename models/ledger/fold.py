@@ -20,7 +20,7 @@ from models.ledger.attribution import (
     contact_state,
 )
 from models.ledger.events import LedgerEvent, customer_of, decode_event, encode_event, order_key
-from models.ledger.limits import ContactLimits, Row
+from models.ledger.limits import ContactLimits
 from models.ledger.records import Reasons, Recorder, feedback, unattributed
 from models.ledger.spots import Spot
 from models.ledger.state import Book, LedgerState, decode_state, encode_state
@@ -117,6 +117,8 @@ class LedgerFold:
 
     def expire(self, state: LedgerState, now: Micros) -> tuple[LedgerState, list[Output]]:
         """Silence becomes feedback; a ledger that nothing can need any more is as if never used."""
+        if state.due is not None and state.due > now:
+            return state, []
         outputs: list[Output] = []
         book = Book(state)
         while (due := self._next_silence(book)) is not None and due <= now:
@@ -159,7 +161,7 @@ class LedgerFold:
         return [self._recorder.decision(candidates, allocation, book.sequence), Counted.DECIDED]
 
     def _allocate(self, book: Book, candidates: CandidateSet, at: Micros) -> Allocation:
-        rows = self._rows(book)
+        rows = self._limits.rows(book.spots)
         if len(book.times) >= self._keep:
             horizon = book.clock - self._late
             book.keep_contacts(lambda made, item: made + rows[item].need > horizon)
@@ -176,10 +178,9 @@ class LedgerFold:
     def _reserve(self, book: Book, candidates: CandidateSet, allocation: Allocation, at: Micros) -> None:
         offers = []
         for placed in allocation.placed:
-            key = placed.spot.key
-            item = book.spot(key)
+            item = book.spot(placed.row.key)
             offers.append(OpenOffer(item, candidates.propensities[placed.action]))
-            if self._limits.row(key).need:
+            if placed.row.need:
                 book.add_contact(at, item)
         if offers:
             origin = book.origin(self._recorder.origin(candidates))
@@ -187,7 +188,7 @@ class LedgerFold:
             book.add_open(OpenDecision(at, decision_id, origin, tuple(offers)), self._keep)
 
     def _attribute(self, book: Book, outcome: Outcome, at: Micros) -> list[Output]:
-        spots = [row.spot for row in self._rows(book)]
+        spots = [row.spot for row in self._limits.rows(book.spots)]
         found = attribute(outcome, at, book.open, spots.__getitem__, self._windows)
         if isinstance(found, str):
             return [unattributed(outcome, found), Counted.DEAD]
@@ -272,9 +273,6 @@ class LedgerFold:
     def _closes(self, book: Book, made: OpenDecision) -> Micros:
         """Until when outcomes are attributed to any offer of a decision."""
         return made.at + max(self._windows.open(self._spot(book, offer).channel) for offer in made.offers)
-
-    def _rows(self, book: Book) -> list[Row]:
-        return [self._limits.row(key) for key in book.spots]
 
     def _prune(self, book: Book) -> None:
         """Forget what no event within the lateness horizon can depend on."""

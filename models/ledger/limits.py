@@ -20,7 +20,7 @@ from schemas.common import Stage
 
 Each = Literal["customer", "channel", "group", "issue", "action", "treatment"]
 
-_MOST_ROWS = 65_536
+MOST_ROWS = 65_536
 """Rows kept at hand; there are only as many as the plan has spots, and retired ones."""
 
 
@@ -56,15 +56,15 @@ class _Limit(NamedTuple):
     members: Mapping[str, int]
     """The actions that a key stands for."""
 
-    def refused(self, counts: Mapping[str, int], peak: int, channel: str) -> int:
-        """The actions that it refuses in `channel`, given the contacts by key and the most of any key."""
+    def refused(self, counts: Mapping[str, int], channel: str) -> int:
+        """The actions that it refuses in `channel`, given the contacts by key."""
         if self.channels and channel not in self.channels:
             return 0
         if self.at_most == 0:
             return self.actions
         if self.each == "channel":
             return self.actions if counts.get(channel, 0) >= self.at_most else 0
-        if peak < self.at_most or self.each == "treatment":
+        if self.each == "treatment":
             return 0
         bits = 0
         # Whichever is shorter: a limit on one action need not look at the contacts of all the others.
@@ -78,6 +78,8 @@ class Row(NamedTuple):
     """A spot and what the limits make of it."""
 
     spot: Spot
+    key: str
+    """That of the spot."""
     keys: tuple[str | None, ...]
     """Its key in each tally."""
     need: Micros
@@ -111,6 +113,8 @@ class ContactLimits:
             Stage.CHANNEL_LIMITS if limit.each == "channel" else Stage.CONTACT_LIMITS for limit in written
         )
         self.longest = max((tally.window for tally in self._tallies), default=0)
+        self._by_treatment = [i for i, limit in enumerate(self._limits) if limit.each == "treatment"]
+        self._adding = [i for i, tally in enumerate(self._tallies) if tally.counted]
         self._rows: dict[str, Row] = {}
         self._covered: dict[str, int] = {}
 
@@ -118,10 +122,15 @@ class ContactLimits:
         """The row of a spot, by its key."""
         row = self._rows.get(key)
         if row is None:
-            if len(self._rows) >= _MOST_ROWS:
+            if len(self._rows) >= MOST_ROWS:
                 self._rows.clear()
-            row = self._rows[key] = self._new_row(spot_of(key))
+            row = self._rows[key] = self._new_row(key)
         return row
+
+    def rows(self, keys: Sequence[str]) -> list[Row]:
+        """The rows of several spots."""
+        known = self._rows.get
+        return [known(key) or self.row(key) for key in keys]
 
     def covered(self, channel: str) -> int:
         """The actions that some limit is about in this channel."""
@@ -144,7 +153,8 @@ class ContactLimits:
           items: Which spot each contact was, aligned with `times`.
           at: The time of the decision.
         """
-        return Counts(self._tallies, self._limits, _counted(self._tallies, times, rows, items, at))
+        counts = _counted(self._tallies, times, rows, items, at)
+        return Counts(self._limits, self._by_treatment, self._adding, counts)
 
     def _compile(self, limit: LimitSpec, tally: int) -> _Limit:
         inside = [
@@ -171,27 +181,39 @@ class ContactLimits:
             return [_key(each, spot._replace(treatment=name)) for name in self._treatments[index]]
         return [_key(each, spot)]
 
-    def _new_row(self, spot: Spot) -> Row:
+    def _new_row(self, key: str) -> Row:
+        spot = spot_of(key)
         if spot.message_class in self._exempt:
-            return Row(spot, (None,) * len(self._tallies), 0)
+            return Row(spot, key, (None,) * len(self._tallies), 0)
         covering = [
             duration(limit.per)
             for limit in self._spec
             if in_scope(limit.scope, spot) and (not limit.channels or spot.channel in limit.channels)
         ]
-        return Row(spot, tuple(tally.key(spot) for tally in self._tallies), max(covering, default=0))
+        return Row(spot, key, tuple(tally.key(spot) for tally in self._tallies), max(covering, default=0))
 
 
 class Counts:
     """Contacts counted for one decision: those before it, and the offers it has made so far."""
 
     def __init__(
-        self, tallies: Sequence[_Tally], limits: Sequence[_Limit], counts: Sequence[dict[str, int]]
+        self,
+        limits: Sequence[_Limit],
+        by_treatment: Sequence[int],
+        adding: Sequence[int],
+        counts: Sequence[dict[str, int]],
     ) -> None:
-        """Owns `counts`: per tally, the contacts by key, in the fullest window around the decision."""
-        self._tallies = tallies
+        """Before anything is offered.
+
+        Args:
+          limits: Of the plan.
+          by_treatment: Indices of those that count treatments.
+          adding: Indices of the tallies that offers of the decision itself add to.
+          counts: Per tally, the contacts by key, in the fullest window around the decision. They are changed.
+        """
         self._limits = limits
-        self._by_treatment = [i for i, limit in enumerate(limits) if limit.each == "treatment"]
+        self._by_treatment = by_treatment
+        self._adding = adding
         self._counts = counts
         self._peaks = [max(count.values(), default=0) for count in counts]
 
@@ -202,7 +224,9 @@ class Counts:
         """
         for index in range(len(self._limits)) if among is None else sorted(among):
             limit = self._limits[index]
-            bits = limit.refused(self._counts[limit.tally], self._peaks[limit.tally], channel)
+            if self._peaks[limit.tally] < limit.at_most:  # most limits, most of the time
+                continue
+            bits = limit.refused(self._counts[limit.tally], channel)
             if bits:
                 yield index, bits
 
@@ -222,8 +246,9 @@ class Counts:
     def add(self, row: Row) -> set[int]:
         """Count an offer just made; the indices of the limits that it filled."""
         filled: dict[int, int] = {}
-        for index, (tally, key) in enumerate(zip(self._tallies, row.keys, strict=True)):
-            if tally.counted and key is not None:
+        for index in self._adding:
+            key = row.keys[index]
+            if key is not None:
                 counts = self._counts[index]
                 counts[key] = count = counts.get(key, 0) + 1
                 self._peaks[index] = max(self._peaks[index], count)
@@ -266,14 +291,14 @@ def _counted(
 ) -> list[dict[str, int]]:
     if times and times[-1] > at:
         return [_fullest(index, tally.window, times, rows, items, at) for index, tally in enumerate(tallies)]
-    windows: dict[Micros, list[tuple[int, int]]] = {}
+    windows: dict[int, list[tuple[int, int]]] = {}  # by the first contact in it
     counts: list[dict[str, int]] = []
     columns = list(zip(*(row.keys for row in rows), strict=True))
     for index, tally in enumerate(tallies if times else ()):
-        found = windows.get(tally.window)
+        first = bisect_right(times, at - tally.window)
+        found = windows.get(first)
         if found is None:
-            latest = items[bisect_right(times, at - tally.window) :]
-            found = windows[tally.window] = list(Counter(latest).items())
+            found = windows[first] = list(Counter(items[first:]).items())
         counts.append(_by_key(columns[index], found))
     return counts or [{} for _ in tallies]
 

@@ -77,7 +77,7 @@ class Recorder:
         )
 
     def _offer(self, candidates: CandidateSet, placed: Placed, rank: int) -> Offer:
-        action, spot = placed.action, placed.spot
+        action, spot = placed.action, placed.row.spot
         return Offer(
             rank=rank,
             placement=spot.placement,

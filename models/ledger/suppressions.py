@@ -76,6 +76,13 @@ class _Rule:
 
     def pruned(self, pause: Pause, settled: Micros) -> Pause:
         """Without what no event from `settled` on can be affected by."""
+        if (
+            not pause.triggers
+            and pause.spans
+            and pause.spans[0][1] > settled
+            and len(pause.spans) <= _MOST_SPANS
+        ):
+            return pause
         old = bisect_right(pause.triggers, settled - 1)
         # A trigger yet to come shares a window with at most the latest `times` - 1 of those before it.
         keep = max(0, old - (self.spec.times - 1))

@@ -8,7 +8,7 @@ from models.context import ContextFold
 from models.decide import DecideFold
 from models.engagement import ContextWeights, EngagementPolicy
 from models.explain import Reasons
-from models.features import FeatureTable
+from models.features import FeatureTable, LatestVector
 from models.funnel import Funnel
 from models.ledger import LedgerFold
 from models.plan.load import Loaded, load_plan
@@ -25,6 +25,7 @@ class Plan:
     digest: str
     canonical: bytes
     table: FeatureTable
+    vectors: LatestVector
     engagement: EngagementPolicy
     context_weights: ContextWeights
     scorer: Scorer
@@ -51,6 +52,7 @@ class Plan:
             digest=loaded.digest,
             canonical=loaded.canonical,
             table=table,
+            vectors=LatestVector(table),
             engagement=EngagementPolicy.of(spec, table.columns),
             context_weights=ContextWeights.of(spec, table.columns),
             scorer=bind(artifact, spec, table.vector_columns),
@@ -60,7 +62,7 @@ class Plan:
     @property
     def funnel(self) -> Funnel:
         """The steps between a request and its ranked candidates; they hold no state."""
-        return Funnel(self.table, self.engagement, self.context_weights, self.scorer, self.arbitration)
+        return Funnel(self.vectors, self.engagement, self.context_weights, self.scorer, self.arbitration)
 
     def context_fold(self) -> ContextFold:
         """Signals and outcomes in, sessions and decision requests out."""
@@ -72,7 +74,7 @@ class Plan:
             self.spec,
             self.digest,
             rules=[(rule.stage, rule.id) for rule in self.engagement.rules],
-            reasons=Reasons(self.table, self.scorer, self.spec.arbitration.reasons),
+            reasons=Reasons(self.vectors, self.scorer, self.spec.arbitration.reasons),
         )
 
     def decide_fold(self) -> DecideFold:
