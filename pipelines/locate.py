@@ -62,7 +62,7 @@ def find_files(flag: str, patterns: Sequence[str]) -> tuple[str, ...]:
     """
     files: list[str] = []
     for pattern in patterns:
-        magic = glob.has_magic(pattern)
+        magic = glob.has_magic(pattern) and not Path(pattern).is_file()
         found = sorted(glob.glob(pattern)) if magic else [pattern]  # noqa: PTH207  (it may be absolute)
         if not found:
             raise UsageError(f"{flag}: no file matches {pattern!r}")
