@@ -1,5 +1,7 @@
 """Run the pipeline on this machine: outputs appear whole or not at all, and are counted."""
 
+import fcntl
+import os
 import shutil
 import tempfile
 import time
@@ -35,7 +37,8 @@ def launch(config: Config, options: PipelineOptions) -> Summary:
     plan = checked_plan(config.plan)
     check_mapping(config)
     check_readable([*config.signals, *config.outcomes])
-    config.out.mkdir(parents=True, exist_ok=True)
+    check_replaceable(config.out)
+    _make(config.out)
     with _staging(config.out) as staging:
         started, cpu = time.perf_counter(), time.process_time()
         result = _run(config, options, staging)
@@ -69,8 +72,41 @@ def check_mapping(config: Config) -> None:
             raise UsageError(str(error)) from error
 
 
+def check_replaceable(out: Path) -> None:
+    """Refuse to replace what no run has written.
+
+    Raises:
+      UsageError: There is something else where outputs are to go.
+    """
+    for name in OUTPUTS:
+        folder = out / name
+        foreign = folder.is_symlink() or (folder.exists() and not folder.is_dir())
+        strangers = [folder] if foreign else [p for p in folder.rglob("*") if not _is_ours(p, folder)]
+        if strangers:
+            raise UsageError(
+                f"--out: {str(strangers[0])!r} is not of a run and would be lost; move it, or name another folder"
+            )
+
+
+def _is_ours(path: Path, folder: Path) -> bool:
+    """Whether a run may have written this: `date=.../part-....parquet`."""
+    return path.match("date=*") if path.parent == folder else path.match("date=*/part-*.parquet")
+
+
+def _make(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise UsageError(f"--out: {str(out)!r} cannot be written to ({error.strerror})") from error
+
+
 def _run(config: Config, options: PipelineOptions, staging: Path) -> PipelineResult:
-    pipeline = beam.Pipeline(options=options)
+    try:
+        pipeline = beam.Pipeline(options=options)
+    except ValueError as error:  # no such runner, or options that do not suit it
+        raise UsageError("; ".join(str(error).splitlines())) from error
     connect(pipeline, config, str(staging))
     result = pipeline.run()
     result.wait_until_finish()
@@ -90,11 +126,23 @@ def _staging(out: Path) -> Iterator[Path]:
 def _publish(staging: Path, out: Path) -> None:
     """Swap the new outputs in. The summary goes first and comes last: without it there is no run."""
     names = [*OUTPUTS, "plan.json", "summary.json"]
-    (out / "summary.json").unlink(missing_ok=True)
-    for name in names:
-        old, new = out / name, staging / name
-        if old.is_dir():
-            shutil.rmtree(old)
-        if not new.exists():
-            new.mkdir()
-        new.replace(old)
+    with _alone(out):
+        (out / "summary.json").unlink(missing_ok=True)
+        for name in names:
+            old, new = out / name, staging / name
+            if old.is_dir():
+                shutil.rmtree(old)
+            if not new.exists():
+                new.mkdir()
+            new.replace(old)
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """One run publishes at a time: of two runs at once, the outputs are all of the one that ends last."""
+    folder = os.open(out, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)

@@ -14,13 +14,16 @@ def beam_options(flags: Sequence[str]) -> PipelineOptions:
     Plain DirectRunner would first try to download another runner, without a time-out.
 
     Raises:
-      UsageError: A flag is neither ours nor Beam's.
+      UsageError: A flag is neither ours nor Beam's, or its value is of the wrong kind.
     """
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     seen: set[str] = set()
     for options in _all_options(PipelineOptions):
         _merge(parser, options, seen)
-    known, unknown = parser.parse_known_args(list(flags))
+    try:
+        known, unknown = parser.parse_known_args(list(flags))
+    except argparse.ArgumentError as error:
+        raise UsageError(f"{error.argument_name}: {error.message}; see Beam's documentation") from error
     if unknown:
         raise UsageError(
             f"unknown option {unknown[0]!r}; `nextbeam run --help` lists ours, Beam's documentation Beam's"
