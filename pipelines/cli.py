@@ -125,13 +125,14 @@ def _explain(args: argparse.Namespace, _: list[str]) -> int:
 
     from models.explain import explain  # noqa: PLC0415
     from pipelines.records import find_decision, plan_of  # noqa: PLC0415
+    from pipelines.report import printable  # noqa: PLC0415
 
     out = run_folder(args.out)
     decision = find_decision(out, args.decision_id)
     if args.json:
         print(msgspec.json.format(msgspec.json.encode(decision), indent=2).decode())
     else:
-        print(explain(decision, plan_of(out)), end="")
+        print(printable(explain(decision, plan_of(out))), end="")
     return 0
 
 

@@ -69,7 +69,27 @@ def to_duckdb(sql: str) -> str:
         raise UsageError(f"not BigQuery SQL{where}: {first.get('description', error)}") from error
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
         raise UsageError("one SELECT at a time; the outputs of a run are read only")
-    return statements[0].transform(_local_table).sql(dialect="duckdb")
+    statement = statements[0].transform(_local_table)
+    _count_from_zero(statement)
+    return statement.sql(dialect="duckdb")
+
+
+def _count_from_zero(statement: exp.Expression) -> None:
+    """`WITH OFFSET` becomes `WITH ORDINALITY`, which counts from 1: select from it one less, under the same name."""
+    for unnest in list(statement.find_all(exp.Unnest)):
+        offset, alias = unnest.args.get("offset"), unnest.args.get("alias")
+        if not isinstance(offset, exp.Identifier):
+            continue
+        name = alias.columns[0].copy() if alias and alias.columns else exp.to_identifier("_item")
+        inner = unnest.copy()
+        inner.set("alias", exp.TableAlias(columns=[name.copy()]))
+        ordinal = exp.column(offset.copy())
+        subquery = exp.select(exp.column(name.copy()), exp.alias_(ordinal - 1, offset.copy())).from_(inner)
+        unnest.replace(
+            exp.Lateral(
+                this=subquery.subquery(), alias=exp.TableAlias(this=exp.to_identifier(f"_{name.name}_at"))
+            )
+        )
 
 
 def _local_table(node: exp.Expression) -> exp.Expression:

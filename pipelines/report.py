@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from pipelines.querying import Answer
 from pipelines.summary import Accounting, Summary
@@ -121,11 +122,19 @@ def print_answer(answer: Answer, form: str) -> None:
     else:
         table = Table(box=None, pad_edge=False)
         for column in answer.columns:
-            table.add_column(column, overflow="fold")
+            table.add_column(Text(printable(column)), overflow="fold")
         for row in answer.rows:
-            table.add_row(*(str(_flat(cell)) for cell in row))
+            table.add_row(*(Text(printable(str(_flat(cell)))) for cell in row))
         wide_console().print(table)
         print(f"({len(answer.rows)} rows)")
+
+
+def printable(text: str) -> str:
+    """Text of whatever origin, for a terminal: control characters are shown, not obeyed; lines stay lines."""
+    return "".join(
+        character if character.isprintable() or character in "\n\t" else ascii(character)[1:-1]
+        for character in text
+    )
 
 
 def _flat(cell: object) -> object:

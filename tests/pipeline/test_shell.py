@@ -1,5 +1,6 @@
 """The shell as its users meet it: what it prints, what it refuses, and with which words."""
 
+import gzip
 import json
 import os
 import re
@@ -121,6 +122,84 @@ def test_a_mistake_is_one_sentence_and_exit_2(flags, says, monkeypatch, capsys):
 def test_an_unknown_option_is_refused(bank, tmp_path, capsys):
     assert cli.main([*_run_flags(bank, tmp_path), "--sginals=x"]) == 2
     assert "unknown option '--sginals=x'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        pytest.param("--runner=Nope", "Unexpected pipeline runner: Nope", id="runner"),
+        pytest.param("--runner=DataflowRunner", "Missing required option: project", id="dataflow"),
+        pytest.param("--direct_num_workers=abc", "invalid int value: 'abc'", id="number"),
+        pytest.param("--direct_running_mode=x", "invalid choice: 'x'", id="choice"),
+    ],
+)
+def test_an_option_that_beam_refuses_is_one_sentence(option, says, bank, tmp_path, capsys):
+    assert cli.main([*_run_flags(bank, tmp_path), option]) == 2
+    said = capsys.readouterr().err
+    assert says in said
+    assert said.startswith("error: ")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("stranger", ["decisions/my.txt", "sessions", "feedback/date=2026-01-01/notes.csv"])
+def test_what_no_run_has_written_is_not_replaced(stranger, bank, tmp_path, capsys):
+    precious = tmp_path / stranger
+    precious.parent.mkdir(parents=True, exist_ok=True)
+    precious.write_text("precious")
+    assert cli.main(_run_flags(bank, tmp_path)) == 2
+    assert f"{str(precious)!r} is not of a run" in capsys.readouterr().err
+    assert precious.read_text() == "precious"
+
+
+def test_a_link_in_place_of_an_output_is_not_followed(bank, tmp_path, capsys):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "decisions").symlink_to(tmp_path / "elsewhere")
+    assert cli.main(_run_flags(bank, tmp_path)) == 2
+    assert "is not of a run" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(bank, capsys):
+    assert cli.main(_run_flags(bank, Path("/proc/nothing/here"))) == 2
+    assert "cannot be written to" in capsys.readouterr().err
+
+
+def test_compressed_lines_that_were_cut_off_are_refused(bank, tmp_path, capsys):
+    cut = tmp_path / "signals.jsonl.gz"
+    cut.write_bytes(gzip.compress((bank / "signals.jsonl").read_bytes())[:-100])
+    flags = ["run", "--quiet", "--signals", str(cut), "--plan", "uk_bank", "--out", str(tmp_path / "out")]
+    assert cli.main(flags) == 2
+    assert "is cut off or damaged" in capsys.readouterr().err
+
+
+def test_a_file_may_be_named_like_a_pattern(bank, tmp_path, capsys):
+    odd = tmp_path / "day [1] é*.jsonl"
+    lines = (bank / "signals.jsonl").read_bytes().splitlines(keepends=True)[:20]
+    odd.write_bytes(b"".join(lines))
+    (tmp_path / "day 1 éx.jsonl").write_bytes(b"another\n")
+    out = tmp_path / "out"
+    assert cli.main(["run", "--quiet", "--signals", str(odd), "--plan", "uk_bank", "--out", str(out)]) == 0
+    assert json.loads((out / "summary.json").read_text())["accounting"]["inputs"] == len(lines)
+
+
+def test_what_data_say_cannot_steer_the_terminal(tmp_path, capsys):
+    signal = {
+        "signal_id": "s",
+        "customer_id": "\x1b[31mred[bold]x[/bold]",
+        "occurred_at": "2026-03-02T10:00:00Z",
+        "type": "page_view",
+        "channel": "web",
+        "brand": "alderbrook",
+        "placements": ["web_home_hero"],
+    }
+    lines, out = tmp_path / "s.jsonl", tmp_path / "out"
+    lines.write_text(json.dumps(signal))
+    assert cli.main(["run", "--quiet", "--signals", str(lines), "--plan", "uk_bank", "--out", str(out)]) == 0
+    [row] = _rows(out, "SELECT decision_id FROM decisions", capsys)
+    assert cli.main(["explain", str(row["decision_id"]), "--out", str(out)]) == 0
+    assert cli.main(["query", "SELECT customer_id FROM decisions", "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert said.count(r"\x1b[31mred[bold]x[/bold]") == 2
+    assert "\x1b" not in said
 
 
 def test_a_broken_plan_is_refused_whole_before_anything_starts(bank, tmp_path, capsys):
@@ -256,3 +335,12 @@ def test_bigquery_sql_runs_over_nested_outputs(run, capsys):
     )
     assert offers
     assert all(row["n"] > 0 for row in offers)
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["decisions, UNNEST(offers) AS o WITH OFFSET AS i", "decisions d, UNNEST(d.offers) o WITH OFFSET i"],
+)
+def test_offsets_count_from_zero_as_in_bigquery(source, run, capsys):
+    rows = _rows(run, f"SELECT MIN(i) AS first, COUNTIF(o.rank != i + 1) AS off FROM {source}", capsys)
+    assert rows == [{"first": 0, "off": 0}]
