@@ -85,7 +85,7 @@ def _converter(fields: tuple[Field, ...]) -> Callable[[Row], None] | None:
 
 def _step(field: Field) -> tuple[str, Callable[[Any], Any]] | None:
     if field.kind is Kind.MAP:
-        return field.name, _entries
+        return field.name, entries
     inner = _converter(field.fields)
     return (field.name, _inside(inner, field)) if inner else None
 
@@ -99,7 +99,8 @@ def _inside(convert: Callable[[Row], None], field: Field) -> Callable[[Any], Any
     return step
 
 
-def _entries(mapping: dict[str, Any] | None) -> list[Row]:
+def entries(mapping: dict[str, Any] | None) -> list[Row]:
+    """The entries that a map becomes, sorted by name; none of a null map."""
     return [
         {"key": key, "value": None if value is None else _json_text(value).decode()}
         for key, value in sorted((mapping or {}).items())

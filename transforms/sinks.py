@@ -9,7 +9,6 @@ from typing import Any, BinaryIO
 
 import apache_beam as beam
 import msgspec
-import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.io.fileio import FileMetadata, FileResult, FileSink, WriteToFiles
 from apache_beam.io.filesystem import CompressionTypes
@@ -18,8 +17,9 @@ from apache_beam.options.value_provider import StaticValueProvider
 from apache_beam.pvalue import AsIter, PCollection
 
 from schemas import DeadLetter, Decision, Feedback, SessionContext
-from schemas.arrow import arrow_schema, rows
+from schemas.arrow import arrow_schema
 from schemas.coders import ContractCoder
+from schemas.columns import columns
 from transforms import tally
 
 Encoded = tuple[str, bytes]
@@ -117,7 +117,7 @@ class _ParquetSink(FileSink):
 
     def __init__(self, contract: type[msgspec.Struct]) -> None:
         self._decode = ContractCoder(contract).decode
-        self._row = rows(contract)
+        self._table = columns(contract)
         self._schema = arrow_schema(contract)
 
     def create_metadata(self, destination: str, full_file_name: str) -> FileMetadata:  # noqa: ARG002
@@ -143,8 +143,7 @@ class _ParquetSink(FileSink):
         self._writer.close()
 
     def _write_pending(self) -> None:
-        table = pa.Table.from_pylist([self._row(self._decode(data)) for data in self._pending], self._schema)
-        self._writer.write_table(table)
+        self._writer.write_table(self._table([self._decode(data) for data in self._pending]))
         self._pending, self._bytes = [], 0
 
 

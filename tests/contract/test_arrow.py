@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from schemas import CONTRACTS, Outcome, OutcomeKind, Signal
 from schemas.arrow import arrow_schema, from_row, rows
+from schemas.columns import columns
 from schemas.derivation.formats import bigquery_columns
 
 ARROW = {
@@ -43,9 +44,9 @@ def _same(column, field):
 
 @pytest.mark.parametrize("contract", CONTRACTS)
 def test_parquet_columns_are_bigquerys(contract):
-    columns, schema = bigquery_columns(contract), arrow_schema(contract)
-    assert len(columns) == len(schema)
-    for column, field in zip(columns, schema, strict=True):
+    declared, schema = bigquery_columns(contract), arrow_schema(contract)
+    assert len(declared) == len(schema)
+    for column, field in zip(declared, schema, strict=True):
         _same(column, field)
 
 
@@ -62,6 +63,29 @@ def test_rows_survive_a_parquet_file(contract, data):
     assert table.to_pylist() == [_as_lists(row) for row in wanted]
     back = [from_row(contract, row) for row in table.to_pylist()]
     assert [_plain(struct) for struct in back] == [_plain(struct) for struct in structs]
+
+
+@pytest.mark.parametrize("contract", CONTRACTS)
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_columns_are_the_table_of_the_rows(contract, data):
+    structs = data.draw(st.lists(contracts(contract), max_size=3))
+    by_rows = pa.Table.from_pylist([rows(contract)(struct) for struct in structs], arrow_schema(contract))
+    table = columns(contract)(structs)
+    table.validate(full=True)
+    assert table.schema.equals(by_rows.schema)
+    assert table.to_pylist() == by_rows.to_pylist()
+
+
+def test_columns_hold_no_record_that_may_be_null():
+    class Part(msgspec.Struct):
+        name: str
+
+    class Whole(msgspec.Struct):
+        part: Part | None = None
+
+    with pytest.raises(TypeError, match="part may be null as a whole"):
+        columns(Whole)
 
 
 def _plain(value):
