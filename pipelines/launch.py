@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import apache_beam as beam
@@ -24,6 +24,8 @@ from pipelines.endpoints import check_readable
 from pipelines.flags import Config
 from pipelines.locate import OUTPUTS, UsageError
 from pipelines.summary import Summary, count, summarise
+
+_STAGING = ".run-"
 
 Progress = Callable[[], None]
 
@@ -115,18 +117,27 @@ def _run(config: Config, options: PipelineOptions, staging: Path) -> PipelineRes
 
 @contextmanager
 def _staging(out: Path) -> Iterator[Path]:
-    """A folder beside the outputs, on the same file system so that publishing is a rename."""
-    folder = Path(tempfile.mkdtemp(prefix=".run-", dir=out))
+    """A folder beside the outputs, on the same file system so that publishing is a rename.
+
+    It is locked while its run lives, so that what is left of a run that was killed can be told apart and removed.
+    """
+    with _locked(out):
+        for left in out.glob(f"{_STAGING}*"):
+            with suppress(OSError), _locked(left, wait=False):
+                shutil.rmtree(left)
+        folder = Path(tempfile.mkdtemp(prefix=_STAGING, dir=out))
+        lock = _lock(folder)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
 
 
 def _publish(staging: Path, out: Path) -> None:
     """Swap the new outputs in. The summary goes first and comes last: without it there is no run."""
     names = [*OUTPUTS, "plan.json", "summary.json"]
-    with _alone(out):
+    with _locked(out):  # of two runs that end at once, the outputs are all of one
         (out / "summary.json").unlink(missing_ok=True)
         for name in names:
             old, new = out / name, staging / name
@@ -138,11 +149,24 @@ def _publish(staging: Path, out: Path) -> None:
 
 
 @contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    """One run publishes at a time: of two runs at once, the outputs are all of the one that ends last."""
-    folder = os.open(out, os.O_RDONLY)
+def _locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    lock = _lock(folder, wait=wait)
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
         yield
     finally:
-        os.close(folder)
+        os.close(lock)
+
+
+def _lock(folder: Path, *, wait: bool = True) -> int:
+    """The open folder, locked until it is closed or the process ends, however it ends.
+
+    Raises:
+      BlockingIOError: Another process has the lock, and we do not wait.
+    """
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        os.close(opened)
+        raise
+    return opened

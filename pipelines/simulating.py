@@ -30,8 +30,8 @@ def told(manifest: Mapping[str, Any]) -> Iterator[str]:
     """The manifest in a few lines."""
     lines, lives = manifest["lines"], manifest["lives"]
     malformed = sum(sum(kinds.values()) for kinds in manifest["malformed"].values())
-    yield f"{lives['customers']:,} customers, {lines['signals']:,} signals, {lines['outcomes']:,} outcomes"
-    yield f"{lives['offers']:,} offers made in the loop, {lives['positive']:,} with a positive response"
+    yield f"{lives.get('customers', 0):,} customers, {lines['signals']:,} signals, {lines['outcomes']:,} outcomes"
+    yield f"{lives.get('offers', 0):,} offers made in the loop, {lives.get('positive', 0):,} with a positive response"
     yield (
         f"noise in the feeds: {sum(manifest['duplicates'].values()):,} duplicates, "
         f"{sum(manifest['late'].values()):,} late, {malformed:,} malformed"

@@ -1,5 +1,6 @@
 """The shell as its users meet it: what it prints, what it refuses, and with which words."""
 
+import fcntl
 import gzip
 import json
 import os
@@ -149,6 +150,22 @@ def test_what_no_run_has_written_is_not_replaced(stranger, bank, tmp_path, capsy
     assert cli.main(_run_flags(bank, tmp_path)) == 2
     assert f"{str(precious)!r} is not of a run" in capsys.readouterr().err
     assert precious.read_text() == "precious"
+
+
+def test_what_a_killed_run_left_is_removed_but_not_the_work_of_one_that_lives(bank, tmp_path):
+    (tmp_path / ".run-dead" / "decisions").mkdir(parents=True)
+    alive = tmp_path / ".run-alive"
+    alive.mkdir()
+    lock = os.open(alive, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    assert cli.main(_run_flags(bank, tmp_path)) == 0
+    os.close(lock)
+    assert [path.name for path in tmp_path.glob(".run-*")] == [".run-alive"]
+
+
+def test_a_bank_without_customers_can_be_simulated(tmp_path, capsys):
+    assert cli.main(["simulate", "--customers", "0", "--out", str(tmp_path)]) == 0
+    assert "0 customers, 0 signals" in capsys.readouterr().out
 
 
 def test_a_link_in_place_of_an_output_is_not_followed(bank, tmp_path, capsys):
