@@ -110,9 +110,21 @@ def _run(config: Config, options: PipelineOptions, staging: Path) -> PipelineRes
     except ValueError as error:  # no such runner, or options that do not suit it
         raise UsageError("; ".join(str(error).splitlines())) from error
     connect(pipeline, config, str(staging))
-    result = pipeline.run()
-    result.wait_until_finish()
+    try:
+        result = pipeline.run()
+        result.wait_until_finish()
+    except RuntimeError as error:
+        if _interrupted(error):
+            raise KeyboardInterrupt from error
+        raise
     return result
+
+
+def _interrupted(error: BaseException | None) -> bool:
+    """Whether it was the user who stopped a step: Beam wraps that like a failure of the step."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 @contextmanager

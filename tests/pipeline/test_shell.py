@@ -163,6 +163,19 @@ def test_what_a_killed_run_left_is_removed_but_not_the_work_of_one_that_lives(ba
     assert [path.name for path in tmp_path.glob(".run-*")] == [".run-alive"]
 
 
+def test_a_run_that_is_stopped_says_so(bank, tmp_path, monkeypatch, capsys):
+    def stopped(*_: object) -> None:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as error:
+            raise RuntimeError("KeyboardInterrupt [while running 'a step']") from error
+
+    monkeypatch.setattr("apache_beam.Pipeline.run", stopped)
+    assert cli.main(_run_flags(bank, tmp_path)) == 130
+    assert capsys.readouterr().err == "stopped; the outputs of an earlier run are as they were\n"
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_bank_without_customers_can_be_simulated(tmp_path, capsys):
     assert cli.main(["simulate", "--customers", "0", "--out", str(tmp_path)]) == 0
     assert "0 customers, 0 signals" in capsys.readouterr().out
