@@ -12,6 +12,8 @@ from schemas.candidates import CandidateSet
 
 Floats = NDArray[np.float64]
 
+_LARGEST = float(np.finfo(np.float64).max)
+
 
 class Arbitration(msgspec.Struct, frozen=True, kw_only=True):
     """What arbitration needs to know of the plan. All arrays are aligned with its A actions.
@@ -105,7 +107,7 @@ def arbitrate(arbitration: Arbitration, candidates: CandidateSet, context_weight
     removed = np.array(candidates.removed_by, dtype=np.int64) >= 0
     _check_lengths(len(arbitration.ids), propensities, removed, context_weights)
     bounded = _bounded(propensities, 1.0)
-    weights = _bounded(context_weights, np.finfo(np.float64).max)
+    weights = _bounded(context_weights, _LARGEST)
     priorities = prioritise(
         bounded, weights, arbitration.values, arbitration.levers, switches=arbitration.switches
     )

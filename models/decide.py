@@ -1,7 +1,5 @@
 """DecideNextBestAction as one fold: context, funnel and ledger change together, in one state."""
 
-from dataclasses import dataclass
-
 import msgspec
 
 from models.context import ContextFold, ContextState
@@ -28,8 +26,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Encoded).decode
 
 
-@dataclass(frozen=True, slots=True)
-class DecideState:
+class DecideState(msgspec.Struct, frozen=True, gc=False):
     """All that is remembered of one customer."""
 
     context: ContextState

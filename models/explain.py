@@ -25,12 +25,11 @@ class Reasons:
             return ()
         x = self._table.vector(request.context.features)
         contributions = self._scorer.contributions(x, action)
-        largest = (-contributions).argsort(kind="stable")[: self._top].tolist()
+        largest = (-contributions).argsort(kind="stable")[: self._top]
         names = self._table.vector_columns
+        pairs = zip(largest.tolist(), contributions[largest].tolist(), strict=True)
         return tuple(
-            Contribution(feature=names[i], contribution=float(contributions[i]))
-            for i in largest
-            if contributions[i] != 0.0
+            [Contribution(feature=names[i], contribution=added) for i, added in pairs if added != 0.0]
         )
 
 

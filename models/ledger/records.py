@@ -41,6 +41,7 @@ class Recorder:
         self._values: list[float] = arbitration.values.tolist()
         self._levers: list[float] = arbitration.levers.tolist()
         self._mandatory = [action.mandatory for action in spec.actions]
+        self._classes = [action.message_class for action in spec.actions]
         self._rules = tuple(rules)
         self._reasons = reasons
 
@@ -63,7 +64,7 @@ class Recorder:
             page=request.page,
             placements=request.placements,
             offers=tuple(
-                self._offer(candidates, placed, rank) for rank, placed in enumerate(allocation.placed, 1)
+                [self._offer(candidates, placed, rank) for rank, placed in enumerate(allocation.placed, 1)]
             ),
             ranked=self._ranked(candidates, allocation),
             removed=self._removed(candidates.removed_by),
@@ -87,7 +88,7 @@ class Recorder:
             issue=spot.issue,
             group=spot.group,
             channel=spot.channel,
-            message_class=MessageClass(spot.message_class),
+            message_class=self._classes[action],
             mandatory=self._mandatory[action],
             propensity=candidates.propensities[action],
             context_weight=candidates.context_weights[action],
@@ -128,8 +129,10 @@ class Recorder:
             if rule >= 0:
                 grouped.setdefault(rule, []).append(action)
         return tuple(
-            Removal(stage=self._rules[rule][0], rule=self._rules[rule][1], actions=tuple(grouped[rule]))
-            for rule in sorted(grouped)
+            [
+                Removal(stage=self._rules[rule][0], rule=self._rules[rule][1], actions=tuple(grouped[rule]))
+                for rule in sorted(grouped)
+            ]
         )
 
 
