@@ -73,6 +73,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("stopped; the outputs of an earlier run are as they were", file=sys.stderr)
+        return 130
     return 0 if summary.accounted else 1
 
 
