@@ -10,7 +10,7 @@ from context_plans import fold_of, plan, run, signal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.features import FeatureTable, check_features
+from models.features import FeatureTable, LatestVector, check_features
 from models.features.values import LARGEST, is_member, is_one, local_time, number, text
 from models.times import micros, moment
 from schemas import DecisionRequest
@@ -229,6 +229,15 @@ def test_a_batch_of_rows_is_transformed_at_once():
     batch = TABLE.vector(rows)
     assert batch.shape == (2, 4)
     assert batch.tolist() == [TABLE.vector(row).tolist() for row in rows]
+
+
+def test_the_latest_vector_is_remembered_for_the_same_values_only():
+    latest, values, others = LatestVector(TABLE), (100.0, 5.0, 10.0, 1.0, 0.0), (0.0, 5.0, 10.0, 1.0, 0.0)
+    x = latest.vector(values)
+    assert latest.vector(values) is x
+    assert not x.flags.writeable
+    assert latest.vector(others).tolist() == TABLE.vector(others).tolist() != x.tolist()
+    assert latest.vector_columns == TABLE.vector_columns
     assert batch[1, 1] == 0.0  # nothing below 0 goes into a logarithm
 
 
