@@ -229,6 +229,7 @@ def test_a_batch_of_rows_is_transformed_at_once():
     batch = TABLE.vector(rows)
     assert batch.shape == (2, 4)
     assert batch.tolist() == [TABLE.vector(row).tolist() for row in rows]
+    assert batch[1, 1] == 0.0  # nothing below 0 goes into a logarithm
 
 
 def test_the_latest_vector_is_remembered_for_the_same_values_only():
@@ -238,7 +239,6 @@ def test_the_latest_vector_is_remembered_for_the_same_values_only():
     assert not x.flags.writeable
     assert latest.vector(others).tolist() == TABLE.vector(others).tolist() != x.tolist()
     assert latest.vector_columns == TABLE.vector_columns
-    assert batch[1, 1] == 0.0  # nothing below 0 goes into a logarithm
 
 
 def test_a_plan_without_features_has_an_empty_vector():
