@@ -98,9 +98,10 @@ def same_outputs(out: Path) -> str:
       RuntimeError: Some outputs differ.
     """
     write_ndjson(out / "nextbeam", out / "nextbeam.ndjson")
-    files = [out / "plain loop", out / "nextbeam.ndjson", out / "naive Beam"]
+    files = ["plain loop", "nextbeam.ndjson", "naive Beam"]
     check = subprocess.run(
-        [sys.executable, str(BENCH / "check.py"), *map(str, files)],
+        [sys.executable, str(BENCH.resolve() / "check.py"), *files],
+        cwd=out,
         capture_output=True,
         text=True,
         check=False,

@@ -61,7 +61,9 @@ def test_binary_that_is_text_and_decimals_are_read_as_what_they_are():
     ("columns", "reason"),
     [
         pytest.param({"attributes": pa.array([{"amount": float("nan")}])}, Reason.MALFORMED_JSON, id="nan"),
-        pytest.param({"attributes": pa.array([{"amount": float("inf")}])}, Reason.MALFORMED_JSON, id="infinity"),
+        pytest.param(
+            {"attributes": pa.array([{"amount": float("inf")}])}, Reason.MALFORMED_JSON, id="infinity"
+        ),
         pytest.param({"customer_id": pa.array([b"\xff\xfe"])}, Reason.BAD_TEXT, id="binary"),
         pytest.param({"customer_id": pa.array([7])}, Reason.WRONG_TYPE, id="number"),
         pytest.param({"occurred_at": pa.array([AT.replace(tzinfo=None)])}, Reason.BAD_TIME, id="no-zone"),
