@@ -50,7 +50,9 @@ def _draw(console: Console, total: int | None, done: threading.Event) -> None:
     with Progress(*columns, console=console, transient=True) as progress:
         tasks = {name: progress.add_task(name, total=None) for name in tally.NAMES}
         progress.update(tasks["read"], total=total)
-        while not done.wait(REFRESH_S):
+        ended = False
+        while not ended:
+            ended = done.wait(REFRESH_S)  # and one last look, after the end
             seen = tally.read()
             for name, task in tasks.items():
                 progress.update(task, completed=seen[name])
