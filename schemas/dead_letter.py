@@ -1,5 +1,6 @@
 """DeadLetter: what we could not process, why, and its payload."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -32,6 +33,10 @@ class Reason(StrEnum):
     STATE_UNREADABLE = "state_unreadable"
 
 
+PAYLOAD_BYTES = 64 * 1024
+"""How much of a payload a dead letter keeps."""
+
+
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One refused input in one envelope, whatever refused it."""
 
@@ -45,3 +50,25 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     payload_bytes: Annotated[int, Meta(ge=0, description="Its full size.")]
     occurred_at: Annotated[Time | None, Meta(description="Event time, if it could be read.")] = None
     customer_id: Annotated[str | None, Meta(description="The customer, if it could be read.")] = None
+
+    @classmethod
+    def of(
+        cls,
+        payload: bytes,
+        *,
+        reason: Reason,
+        step: str,
+        detail: str,
+        occurred_at: datetime | None,
+        customer_id: str | None,
+    ) -> "DeadLetter":
+        """The letter of a payload, which is cut if it is long; its full size is kept."""
+        return cls(
+            reason=reason,
+            step=step,
+            detail=detail,
+            payload=payload[:PAYLOAD_BYTES],
+            payload_bytes=len(payload),
+            occurred_at=occurred_at,
+            customer_id=customer_id,
+        )

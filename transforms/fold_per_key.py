@@ -26,7 +26,6 @@ FoldSource = Fold[Any, Any] | Callable[[], Fold[Any, Any]]
 
 Host = Literal["stateful", "grouped"]
 
-_PAYLOAD_BYTES = 64 * 1024
 _KEYED = typehints.Tuple[bytes, bytes]
 
 
@@ -209,13 +208,11 @@ class _FoldStateFn(_FoldFn):
     def _refuse(self, key: bytes, event: Any) -> list[Output]:
         """The event as a dead letter, in JSON, so that it can be sent again once the state is repaired."""
         STATE_UNREADABLE.inc()
-        payload = msgspec.json.encode(event)
-        letter = DeadLetter(
+        letter = DeadLetter.of(
+            msgspec.json.encode(event),
             reason=Reason.STATE_UNREADABLE,
             step=self._step,
             detail="the state of this customer cannot be decoded; it is kept as it is, for repair",
-            payload=payload[:_PAYLOAD_BYTES],
-            payload_bytes=len(payload),
             occurred_at=moment(self._fold.order(event)[0]),
             customer_id=key.decode(),
         )

@@ -35,7 +35,6 @@ PROFILE = "profile"
 """The signal type that is news about the customer and no behaviour."""
 
 _STEP = "BuildSessionContext"
-_MAX_PAYLOAD = 65536
 
 
 _to_json = msgspec.json.Encoder().encode
@@ -301,13 +300,11 @@ def _moved(state: ContextState, joined: Joined, series: dict[int, Any]) -> Conte
 
 
 def _dead(event: Event, reason: Reason, detail: str) -> DeadLetter:
-    payload = _to_json(event)
-    return DeadLetter(
+    return DeadLetter.of(
+        _to_json(event),
         reason=reason,
         step=_STEP,
         detail=detail,
-        payload=payload[:_MAX_PAYLOAD],
-        payload_bytes=len(payload),
         occurred_at=event.occurred_at,
         customer_id=event.customer_id,
     )

@@ -11,9 +11,6 @@ from models.decoding.vocabulary import END, START
 from schemas import DeadLetter
 from schemas.common import Id, Time
 
-PAYLOAD_BYTES = 64 * 1024
-"""How much of a payload a dead letter keeps."""
-
 _READABLE_BYTES = 1024 * 1024
 
 
@@ -30,12 +27,11 @@ _read = msgspec.json.Decoder(_Envelope).decode
 def dead_letter(rejection: Rejection, *, step: str, payload: bytes) -> DeadLetter:
     """The dead letter of a payload that `step` refused; time and customer are in it if they can be read."""
     envelope = _envelope(payload)
-    return DeadLetter(
+    return DeadLetter.of(
+        payload,
         reason=rejection.reason,
         step=step,
         detail=rejection.detail,
-        payload=payload[:PAYLOAD_BYTES],
-        payload_bytes=len(payload),
         occurred_at=_time(envelope.occurred_at),
         customer_id=_id(envelope.customer_id),
     )

@@ -21,7 +21,6 @@ from schemas.request import DecisionRequest
 Reasons = Callable[[DecisionRequest, int], tuple[Contribution, ...]]
 
 _SEPARATOR = "\x1f"
-_MOST_PAYLOAD = 64 * 1024
 
 
 class Recorder:
@@ -199,13 +198,11 @@ def feedback(
 
 def unattributed(outcome: Outcome, why: str) -> DeadLetter:
     """The dead letter of an outcome that answers no offer."""
-    payload = msgspec.json.encode(outcome)
-    return DeadLetter(
+    return DeadLetter.of(
+        msgspec.json.encode(outcome),
         reason=Reason.UNATTRIBUTED,
         step="ApplyContactPolicy",
         detail=why,
-        payload=payload[:_MOST_PAYLOAD],
-        payload_bytes=len(payload),
         occurred_at=outcome.occurred_at,
         customer_id=outcome.customer_id,
     )
