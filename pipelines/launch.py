@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -26,8 +26,6 @@ from pipelines.locate import OUTPUTS, UsageError
 from pipelines.summary import Summary, count, summarise
 
 _STAGING = ".run-"
-
-Progress = Callable[[], None]
 
 
 def launch(config: Config, options: PipelineOptions) -> Summary:

@@ -9,7 +9,7 @@ import sqlglot
 from sqlglot import exp
 
 from pipelines.locate import OUTPUTS, UsageError, run_folder
-from schemas.arrow import arrow_schema
+from pipelines.tables import attach
 
 TABLES = tuple(OUTPUTS)
 
@@ -31,28 +31,11 @@ def connect(out: Path) -> duckdb.DuckDBPyConnection:
     run_folder(out)
     connection = duckdb.connect(":memory:")
     connection.execute("SET TimeZone = 'UTC'")
-    for table in TABLES:
-        folder = (out / table).resolve()
-        if any(folder.glob("date=*/*.parquet")):
-            pattern = f"{folder}/date=*/*.parquet".replace("'", "''")
-            connection.execute(
-                f"CREATE VIEW {table} AS SELECT * FROM "
-                f"read_parquet('{pattern}', hive_partitioning = true, hive_types = {{'date': VARCHAR}})"
-            )
-    _empty_tables(connection, out)
+    attach(connection, out)
     connection.execute(f"SET allowed_directories = ['{str(out.resolve()).replace(chr(39), chr(39) * 2)}']")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
-
-
-def _empty_tables(connection: duckdb.DuckDBPyConnection, out: Path) -> None:
-    """A table without rows still has its columns: ask of it, and the answer is none."""
-    for table in TABLES:
-        if not any((out / table).glob("date=*/*.parquet")):
-            empty = arrow_schema(OUTPUTS[table]).empty_table()
-            connection.register(f"{table}_empty", empty)
-            connection.execute(f"CREATE TABLE {table} AS SELECT *, '' AS date FROM {table}_empty")
 
 
 def to_duckdb(sql: str) -> str:

@@ -10,8 +10,8 @@ from apache_beam.runners.runner import PipelineResult
 
 from models.plan.compiled import Plan
 from pipelines.locate import OUTPUTS
+from pipelines.tables import attach
 from schemas import Stage
-from schemas.arrow import arrow_schema
 
 STAGE_ORDER = {stage.value: index for index, stage in enumerate(Stage)}
 
@@ -111,7 +111,8 @@ def summarise(folder: Path, plan: Plan, counters: Mapping[str, int], spent: dict
     """Count the outputs in `folder` and compare them with the counters."""
     accounting = account(counters)
     with duckdb.connect(":memory:") as db:
-        rows = {name: _attach(db, folder, name) for name in OUTPUTS}
+        attach(db, folder)
+        rows = {name: _one(db, f"SELECT count(*) FROM {name}") for name in OUTPUTS}
         agree = rows["decisions"] == accounting.decided and rows["dead_letters"] == accounting.dead_letters
         return Summary(
             plan=plan.spec.name,
@@ -131,15 +132,6 @@ def summarise(folder: Path, plan: Plan, counters: Mapping[str, int], spent: dict
             examples=_examples(db),
             spent=spent,
         )
-
-
-def _attach(db: duckdb.DuckDBPyConnection, folder: Path, name: str) -> int:
-    if any((folder / name).glob("date=*/*.parquet")):
-        source = f"read_parquet('{folder / name}/date=*/*.parquet', hive_partitioning = false)"
-        db.execute(f"CREATE VIEW {name} AS SELECT * FROM {source}")
-    else:
-        db.register(name, arrow_schema(OUTPUTS[name]).empty_table())
-    return _one(db, f"SELECT count(*) FROM {name}")
 
 
 def _one(db: duckdb.DuckDBPyConnection, sql: str) -> int:

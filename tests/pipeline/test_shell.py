@@ -264,6 +264,13 @@ def test_a_second_run_replaces_the_first_without_duplicates(bank, run, capsys):
     assert not [p for p in run.iterdir() if p.name.startswith(".")]
 
 
+def test_a_folder_with_a_quote_in_its_name_is_a_folder(bank, run, tmp_path, capsys):
+    out = tmp_path / "the bank's"
+    assert cli.main(_run_flags(bank, out)) == 0
+    ids = "SELECT decision_id FROM decisions ORDER BY 1"
+    assert _rows(out, ids, capsys) == _rows(run, ids, capsys)
+
+
 def test_a_run_that_fails_leaves_the_earlier_outputs(run, tmp_path, capsys):
     before = (run / "summary.json").read_bytes()
     broken = tmp_path / "broken.parquet"
