@@ -1,14 +1,14 @@
 """ApplyContactPolicy: the contact ledger takes the first candidates that every limit and suppression allows."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
 from apache_beam.typehints.decorators import no_annotations
 
 from schemas import CandidateSet, DeadLetter, Decision, Feedback, Signal
-from transforms.fold_per_key import FoldPerKey, Host
-from transforms.keys import KeyByCustomer
+from transforms.fold_per_key import Host
+from transforms.keys import fold_by_customer
 from transforms.plan_source import PlanSource
 from transforms.session_context import Events
 
@@ -47,21 +47,15 @@ class ApplyContactPolicy(beam.PTransform[LedgerInput, Contacts]):
         """One keyed step."""
         fold = self._plan.fold("ledger")
         candidates, (signals, outcomes) = ledger_input
-        keyed = (
-            candidates | "KeyCandidates" >> KeyByCustomer(fold),
-            signals | "KeySignals" >> KeyByCustomer(fold),
-            outcomes | "KeyOutcomes" >> KeyByCustomer(fold),
-        )
-        folded = (
-            keyed
-            | "Flatten" >> beam.Flatten()
-            | "FoldPerKey"
-            >> FoldPerKey(
-                fold,
-                {"decisions": Decision, "feedback": Feedback, "dead_letters": DeadLetter},
-                step="ApplyContactPolicy",
-                host=self._host,
-                forwarded=(Signal,),
-            )
+        inputs: dict[str, PCollection[Any]] = {
+            "KeyCandidates": candidates,
+            "KeySignals": signals,
+            "KeyOutcomes": outcomes,
+        }
+        folded = fold_by_customer(
+            fold, inputs, _OUTPUTS, step="ApplyContactPolicy", host=self._host, forwarded=(Signal,)
         )
         return Contacts(folded.decisions, folded.feedback, folded.dead_letters)
+
+
+_OUTPUTS = {"decisions": Decision, "feedback": Feedback, "dead_letters": DeadLetter}

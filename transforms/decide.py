@@ -1,6 +1,6 @@
 """From events to decisions: the two compositions of the five steps, with one interface."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
@@ -10,8 +10,8 @@ from schemas import DeadLetter, Decision, Feedback, SessionContext
 from transforms.arbitration import Arbitrate
 from transforms.contact_policy import ApplyContactPolicy, LedgerInput
 from transforms.engagement_policy import ApplyEngagementPolicy
-from transforms.fold_per_key import FoldPerKey, Host
-from transforms.keys import KeyByCustomer
+from transforms.fold_per_key import Host
+from transforms.keys import fold_by_customer
 from transforms.plan_source import PlanSource
 from transforms.scoring import ScoreActions
 from transforms.session_context import BuildSessionContext, Events
@@ -44,15 +44,8 @@ class DecideNextBestAction(beam.PTransform[Events, Decided]):
         """One keyed step."""
         fold = self._plan.fold("decide")
         signals, outcomes = events
-        keyed = (
-            signals | "KeySignals" >> KeyByCustomer(fold),
-            outcomes | "KeyOutcomes" >> KeyByCustomer(fold),
-        )
-        folded = (
-            keyed
-            | "Flatten" >> beam.Flatten()
-            | "FoldPerKey" >> FoldPerKey(fold, _OUTPUTS, step="DecideNextBestAction", host=self._host)
-        )
+        inputs: dict[str, PCollection[Any]] = {"KeySignals": signals, "KeyOutcomes": outcomes}
+        folded = fold_by_customer(fold, inputs, _OUTPUTS, step="DecideNextBestAction", host=self._host)
         return Decided(folded.decisions, folded.feedback, folded.sessions, folded.dead_letters)
 
 

@@ -1,12 +1,13 @@
 """Keys: events of one customer meet in one place, as bytes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import apache_beam as beam
-from apache_beam.pvalue import PCollection
+from apache_beam.pvalue import DoOutputsTuple, PCollection
 
 from schemas import CandidateSet, Outcome, Signal
-from transforms.fold_per_key import FoldSource, load_fold
+from transforms.fold_per_key import FoldPerKey, FoldSource, load_fold
 
 Event = Signal | Outcome | CandidateSet
 Keyed = tuple[bytes, bytes]
@@ -40,3 +41,18 @@ class _KeyFn(beam.DoFn):
 
     def process(self, event: Event) -> Iterator[Keyed]:
         yield customer_of(event).encode(), self._encode(event)
+
+
+def fold_by_customer(
+    fold: FoldSource, events: Mapping[str, PCollection[Any]], outputs: Mapping[str, type], **options: Any
+) -> DoOutputsTuple:
+    """`FoldPerKey` over several inputs, each keyed by customer in a step of its own name; not a step itself.
+
+    Args:
+      fold: What folds, and encodes the events.
+      events: Inputs by the name of the step that keys them. Names of steps are part of a running job: they stay.
+      outputs: As for `FoldPerKey`.
+      options: The other arguments of `FoldPerKey`.
+    """
+    keyed = tuple(each | name >> KeyByCustomer(fold) for name, each in events.items())
+    return keyed | "Flatten" >> beam.Flatten() | "FoldPerKey" >> FoldPerKey(fold, outputs, **options)

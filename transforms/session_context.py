@@ -1,14 +1,14 @@
 """BuildSessionContext: what a customer does, folded into what is known about the customer."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
 from apache_beam.typehints.decorators import no_annotations
 
 from schemas import DeadLetter, DecisionRequest, Outcome, SessionContext, Signal
-from transforms.fold_per_key import FoldPerKey, Host
-from transforms.keys import KeyByCustomer
+from transforms.fold_per_key import Host
+from transforms.keys import fold_by_customer
 from transforms.plan_source import PlanSource
 
 
@@ -47,15 +47,8 @@ class BuildSessionContext(beam.PTransform[Events, Context]):
         """One keyed step."""
         fold = self._plan.fold("context")
         signals, outcomes = events
-        keyed = (
-            signals | "KeySignals" >> KeyByCustomer(fold),
-            outcomes | "KeyOutcomes" >> KeyByCustomer(fold),
-        )
-        folded = (
-            keyed
-            | "Flatten" >> beam.Flatten()
-            | "FoldPerKey" >> FoldPerKey(fold, _OUTPUTS, step="BuildSessionContext", host=self._host)
-        )
+        inputs: dict[str, PCollection[Any]] = {"KeySignals": signals, "KeyOutcomes": outcomes}
+        folded = fold_by_customer(fold, inputs, _OUTPUTS, step="BuildSessionContext", host=self._host)
         return Context(
             requests=folded.requests,
             ledger_events=Events(signals=folded.signals, outcomes=folded.outcomes),
