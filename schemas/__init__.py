@@ -9,7 +9,7 @@ a default, so that old bytes can be read by new code and new bytes by old code.
 from schemas.candidates import CandidateSet
 from schemas.common import ContactState, Direction, MessageClass, OutcomeKind, Stage
 from schemas.dead_letter import DeadLetter, Reason
-from schemas.decision import Candidate, Contribution, Decision, Offer, Removal
+from schemas.decision import Candidate, Contribution, Decision, LedgerNote, Offer, Price, Removal
 from schemas.feedback import Feedback
 from schemas.outcome import Outcome
 from schemas.request import ContextSnapshot, DecisionRequest
@@ -39,10 +39,12 @@ __all__ = [
     "DecisionRequest",
     "Direction",
     "Feedback",
+    "LedgerNote",
     "MessageClass",
     "Offer",
     "Outcome",
     "OutcomeKind",
+    "Price",
     "Reason",
     "Removal",
     "SessionContext",

@@ -29,3 +29,11 @@ class CandidateSet(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         Meta(description="Action indices that remain, best first: mandatory, priority, action id."),
     ] = ()
     model_digest: Annotated[str, Meta(description="Digest of the model that scored.")] = ""
+    evidence: Annotated[
+        tuple[float, ...],
+        Meta(description="Responses that each propensity rests on; empty where nothing is explored."),
+    ] = ()
+    model_propensities: Annotated[
+        tuple[float, ...],
+        Meta(description="As the model gave them, before smoothing and arms; empty: as `propensities`."),
+    ] = ()

@@ -48,6 +48,27 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reasons: Annotated[
         tuple[Contribution, ...], Meta(description="Largest contributions to the propensity, first first.")
     ] = ()
+    model_propensity: Annotated[
+        Propensity | None, Meta(description="The model's own, where smoothing or an arm changed it.")
+    ] = None
+    sampled: Annotated[
+        Propensity | None, Meta(description="The propensity drawn for this slot, where one was drawn.")
+    ] = None
+    boost: Annotated[float, Meta(description="Factor that earlier outcomes put on the priority.")] = 1.0
+    price: Annotated[float, Meta(description="Shadow price paid: scarce capacity, in plan currency.")] = 0.0
+    bid: Annotated[
+        float | None, Meta(description="What won the slot: priority, drawn anew, x boost - price.")
+    ] = None
+    bundle: Annotated[Name | None, Meta(description="The bundle it was offered in.")] = None
+    fallback: Annotated[bool, Meta(description="Offered because nothing else was.")] = False
+    contenders: Annotated[
+        tuple[Count, ...],
+        Meta(description="Ranks of the candidates that could have won this slot, where chance decided."),
+    ] = ()
+    probability: Annotated[
+        Propensity | None,
+        Meta(description="P(this action for this slot | context, the slots before); null: not computed."),
+    ] = None
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -62,6 +83,37 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     priority: float
     stage: Annotated[Stage, Meta(description="Where it left the funnel; Output if it was offered.")]
     rule: Annotated[str | None, Meta(description="Id of the rule that removed it.")] = None
+    model_propensity: Annotated[
+        Propensity | None, Meta(description="The model's own, where smoothing or an arm changed it.")
+    ] = None
+    evidence: Annotated[
+        float | None, Meta(description="Responses that the propensity rests on, where it was drawn.")
+    ] = None
+    boost: Annotated[float, Meta(description="Factor that earlier outcomes put on the priority.")] = 1.0
+    price: Annotated[
+        float, Meta(description="Shadow price where it would have gone first, plan currency.")
+    ] = 0.0
+    reasons: Annotated[
+        tuple[Contribution, ...], Meta(description="Largest contributions to the propensity, first first.")
+    ] = ()
+
+
+class Price(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What a volume constraint asked at the moment of a decision."""
+
+    constraint: Name
+    price: Annotated[float, Meta(description="Per contact, plan currency; negative: a subsidy.")]
+    exhausted: Annotated[bool, Meta(description="Whether nothing was left.")] = False
+
+
+class LedgerNote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A change of the contact ledger by a signal; decisions and feedback record all others."""
+
+    sequence: Count
+    signal_id: Id
+    noted_at: Time
+    rule: Name
+    action: Name
 
 
 class Removal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -101,3 +153,14 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     plan_digest: str
     model_digest: str
     trace: Trace | None = None
+    household_id: Id | None = None
+    arm: Annotated[Name, Meta(description="Experiment arm of the customer; nba: none.")] = "nba"
+    prices: Annotated[tuple[Price, ...], Meta(description="Volume constraints in force, as written.")] = ()
+    notes: Annotated[
+        tuple[LedgerNote, ...],
+        Meta(description="Changes of the ledger by signals since the decision before."),
+    ] = ()
+    ledger_since: Annotated[
+        Time | None, Meta(description="When the ledger that `ledger_sequence` counts was opened.")
+    ] = None
+    seal: Annotated[str, Meta(description="Digest of this record; `replay` checks it.")] = ""

@@ -37,3 +37,11 @@ class Feedback(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     plan_digest: str
     model_digest: str
     trace: Trace | None = None
+    ledger_sequence: Annotated[
+        Count, Meta(description="Number of the change to the customer's contact ledger.")
+    ] = 0
+    ledger_since: Annotated[
+        Time | None, Meta(description="When the ledger that `ledger_sequence` counts was opened.")
+    ] = None
+    arm: Annotated[Name, Meta(description="Experiment arm of the customer; nba: none.")] = "nba"
+    seal: Annotated[str, Meta(description="Digest of this record; `replay` checks it.")] = ""

@@ -26,3 +26,6 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     value: Annotated[float | None, Meta(description="Business value realised, in plan currency.")] = None
     attributes: Annotated[Attributes, Meta(description="Facts about this outcome.")] = {}
     trace: Trace | None = None
+    household_id: Annotated[
+        Id | None, Meta(description="The household; on all events of a customer, or on none.")
+    ] = None

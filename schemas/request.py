@@ -40,3 +40,5 @@ class DecisionRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     context: ContextSnapshot
     plan_digest: Annotated[str, Meta(description="Digest of the plan to decide by.")]
     trace: Trace | None = None
+    household_id: Id | None = None
+    arm: Annotated[Name, Meta(description="Experiment arm of the customer; nba: none.")] = "nba"

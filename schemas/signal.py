@@ -31,3 +31,6 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         Profile | None, Meta(description="Facts about the customer, true from this event on.")
     ] = None
     trace: Trace | None = None
+    household_id: Annotated[
+        Id | None, Meta(description="The household; on all events of a customer, or on none.")
+    ] = None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from models.plan.canonical import canonical
 from models.plan.checks import meaning_findings
 from models.plan.findings import Finding, Mark, PlanError
 from models.plan.merging import read_plan
@@ -25,7 +26,7 @@ class Loaded:
     digest: str
     """First 16 hex digits of SHA-256 over `canonical`, hence over the model's digest too."""
     canonical: bytes
-    """The plan as JSON, defaults and the model's digest filled in; `load_plan` can read it again."""
+    """The plan as JSON, the model's digest filled in, defaults left out; `load_plan` can read it again."""
     folder: Path
     """What the model's path is relative to."""
 
@@ -47,8 +48,8 @@ def load_plan(path: Path) -> Loaded:
     spec = _meaningful(usable, file, findings) if usable is not None else None
     if findings or spec is None:
         raise PlanError(tuple(sorted(dict.fromkeys(findings), key=_reading_order(file))))
-    canonical = msgspec.json.encode(spec)
-    return Loaded(spec, hashlib.sha256(canonical).hexdigest()[:16], canonical, file.parent)
+    said = canonical(spec)
+    return Loaded(spec, hashlib.sha256(said).hexdigest()[:16], said, file.parent)
 
 
 def _meaningful(root: Place, file: Path, findings: list[Finding]) -> PlanSpec:

@@ -6,24 +6,86 @@ Everything here is data as written. Meaning is given by what compiles it: `model
 
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta
 
-from schemas.common import Direction, MessageClass, Name, OutcomeKind
+from models.plan.spec_arbitration import (
+    ArbitrationSpec,
+    ArmSpec,
+    BundleSpec,
+    ExperimentsSpec,
+    InfluenceSpec,
+    MaturitySpec,
+)
+from models.plan.spec_base import (
+    ClockTime,
+    Duration,
+    Expression,
+    Moment,
+    Percent,
+    PolicySpec,
+    RuleId,
+    RuleSpec,
+    ScopeSpec,
+    Spec,
+    WeightSpec,
+)
+from models.plan.spec_contact import (
+    CareFactSpec,
+    CareSpec,
+    ContactSpec,
+    LimitSpec,
+    QuietSpec,
+    SuppressionSpec,
+    VolumeSpec,
+)
+from schemas.common import Direction, MessageClass, Name
 
-Duration = Annotated[
-    str, Meta(pattern=r"^\d{1,6}(ms|s|m|h|d|w)$", description="Whole number and unit, e.g. 30m, 7d.")
+__all__ = [
+    "ActionSpec",
+    "ArbitrationSpec",
+    "ArmSpec",
+    "BundleSpec",
+    "CareFactSpec",
+    "CareSpec",
+    "ChannelSpec",
+    "ClockTime",
+    "ContactSpec",
+    "DedupeSpec",
+    "Duration",
+    "EvidenceSpec",
+    "ExperimentsSpec",
+    "Expression",
+    "FeatureKind",
+    "FeatureSpec",
+    "FieldSpec",
+    "GroupSpec",
+    "InfluenceSpec",
+    "IssueSpec",
+    "LimitSpec",
+    "MaturitySpec",
+    "ModelSpec",
+    "Moment",
+    "Percent",
+    "PlacementSpec",
+    "PlanSpec",
+    "PolicySpec",
+    "QuietSpec",
+    "RuleId",
+    "RuleSpec",
+    "ScopeSpec",
+    "SessionSpec",
+    "StopSpec",
+    "SuppressionSpec",
+    "TransformSpec",
+    "TreatmentSpec",
+    "TriggerSpec",
+    "VocabularySpec",
+    "VolumeSpec",
+    "WeightSpec",
 ]
-Expression = Annotated[str, Meta(min_length=1, max_length=2000, description="A rule expression.")]
-RuleId = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,79}$", description="Id in explanations.")]
-Percent = Annotated[float, Meta(ge=-100, le=10_000, description="Percent; 55 means a factor of 1.55.")]
 
 
-class _Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Base of all parts of a plan: immutable, named fields, nothing unknown."""
-
-
-class FieldSpec(_Spec, frozen=True, kw_only=True):
+class FieldSpec(Spec, frozen=True, kw_only=True):
     """A typed fact: an attribute of a signal or a field of the customer's profile."""
 
     type: Literal["integer", "number", "string", "boolean", "strings"]
@@ -34,16 +96,18 @@ class FieldSpec(_Spec, frozen=True, kw_only=True):
     description: str = ""
 
 
-class ChannelSpec(_Spec, frozen=True, kw_only=True):
+class ChannelSpec(Spec, frozen=True, kw_only=True):
     """A way to reach the customer."""
 
     direction: Direction
     response_window: Duration | None = None
     """How long an offer waits for an answer; then NoResponse. None: silence says nothing."""
+    unconfirmed: Literal["commit", "release"] = "commit"
+    """What silence does to a contact that was only reserved: count it as made, or give it back."""
     description: str = ""
 
 
-class VocabularySpec(_Spec, frozen=True, kw_only=True):
+class VocabularySpec(Spec, frozen=True, kw_only=True):
     """What signals may say. A signal outside of it is a dead letter with the reason unknown_value."""
 
     signal_types: tuple[Name, ...]
@@ -56,7 +120,7 @@ class VocabularySpec(_Spec, frozen=True, kw_only=True):
     """Profile fields; others are ignored."""
 
 
-class SessionSpec(_Spec, frozen=True, kw_only=True):
+class SessionSpec(Spec, frozen=True, kw_only=True):
     """When a session ends, and how late an event may be."""
 
     gap: Duration = "30m"
@@ -71,13 +135,13 @@ class SessionSpec(_Spec, frozen=True, kw_only=True):
     """Signal types that report time already spent: a session that starts with one started this much earlier."""
 
 
-class DedupeSpec(_Spec, frozen=True, kw_only=True):
+class DedupeSpec(Spec, frozen=True, kw_only=True):
     """How many of a customer's latest event ids are remembered."""
 
     keep: Annotated[int, Meta(ge=1, le=4096)] = 64
 
 
-class TransformSpec(_Spec, frozen=True, kw_only=True):
+class TransformSpec(Spec, frozen=True, kw_only=True):
     """From raw value to model input: clip, then scale, then log1p."""
 
     clip: tuple[float, float] | None = None
@@ -105,7 +169,7 @@ FeatureKind = Literal[
 ]
 
 
-class FeatureSpec(_Spec, frozen=True, kw_only=True):
+class FeatureSpec(Spec, frozen=True, kw_only=True):
     """One declared feature. Each yields one column of the feature vector; one_hot one per value."""
 
     name: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
@@ -145,16 +209,18 @@ class FeatureSpec(_Spec, frozen=True, kw_only=True):
     description: str = ""
 
 
-class PlacementSpec(_Spec, frozen=True, kw_only=True):
+class PlacementSpec(Spec, frozen=True, kw_only=True):
     """A place that can hold offers."""
 
     channel: Name | None = None
     """Its channel; None: it exists in every channel, and is in that of the signal."""
     slots: Annotated[int, Meta(ge=1, le=50)] = 1
+    fallback: Name | None = None
+    """Takes the first slot when nothing else is offered here. It competes nowhere, and must pass every rule."""
     description: str = ""
 
 
-class TriggerSpec(_Spec, frozen=True, kw_only=True):
+class TriggerSpec(Spec, frozen=True, kw_only=True):
     """An event that asks for a decision though the signal names no placements."""
 
     id: RuleId
@@ -163,63 +229,45 @@ class TriggerSpec(_Spec, frozen=True, kw_only=True):
     description: str = ""
 
 
-class RuleSpec(_Spec, frozen=True, kw_only=True):
-    """A condition that a candidate must meet. A rule that cannot be decided is not met."""
-
-    id: RuleId
-    when: Expression
-    why: str = ""
-    """The reason in words one could say to a customer."""
-
-
-class ScopeSpec(_Spec, frozen=True, kw_only=True):
-    """Which actions something is about; several keys: all must fit; none: every action."""
-
-    issues: tuple[Name, ...] = ()
-    groups: tuple[Name, ...] = ()
-    actions: tuple[Name, ...] = ()
-    classes: tuple[MessageClass, ...] = ()
-
-
-class PolicySpec(RuleSpec, frozen=True, kw_only=True):
-    """An engagement rule for all actions, or those of an issue, group or class."""
-
-    tier: Literal["eligibility", "applicability", "suitability"]
-    scope: ScopeSpec = ScopeSpec()
-
-
-class WeightSpec(_Spec, frozen=True, kw_only=True):
-    """Adds to the context weight C of actions while a condition holds."""
-
-    when: Expression
-    percent: Percent
-    scope: ScopeSpec = ScopeSpec()
-
-
-class IssueSpec(_Spec, frozen=True, kw_only=True):
+class IssueSpec(Spec, frozen=True, kw_only=True):
     """A business purpose."""
 
     name: str = ""
     lever_percent: Percent = 0.0
 
 
-class GroupSpec(_Spec, frozen=True, kw_only=True):
+class GroupSpec(Spec, frozen=True, kw_only=True):
     """A family of actions of one issue."""
 
     issue: Name
     name: str = ""
     lever_percent: Percent = 0.0
+    starts: Moment | None = None
+    ends: Moment | None = None
 
 
-class TreatmentSpec(_Spec, frozen=True, kw_only=True):
+class TreatmentSpec(Spec, frozen=True, kw_only=True):
     """How an action is said, and where."""
 
     id: RuleId
     placements: Annotated[tuple[Name, ...], Meta(min_length=1)]
     text: str = ""
+    starts: Moment | None = None
+    ends: Moment | None = None
+    """From when until when (exclusive) it is said."""
+    eligibility: tuple[RuleSpec, ...] = ()
+    applicability: tuple[RuleSpec, ...] = ()
+    suitability: tuple[RuleSpec, ...] = ()
 
 
-class ActionSpec(_Spec, frozen=True, kw_only=True):
+class EvidenceSpec(Spec, frozen=True, kw_only=True):
+    """What is known of an action so far, where no model says it."""
+
+    responses: Annotated[int, Meta(ge=0)]
+    positives: Annotated[int, Meta(ge=0)]
+
+
+class ActionSpec(Spec, frozen=True, kw_only=True):
     """What can be said or done. L = 1 + (issue + group + action lever percent) / 100."""
 
     id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$")]
@@ -231,6 +279,16 @@ class ActionSpec(_Spec, frozen=True, kw_only=True):
     lever_percent: Percent = 0.0
     starting_propensity: Annotated[float, Meta(gt=0, lt=1)] = 0.05
     """Used while no model scores this action."""
+    starting_evidence: Annotated[float, Meta(ge=0)] = 0.0
+    """How many responses the starting propensity is worth."""
+    evidence: EvidenceSpec | None = None
+    """Responses so far; None: those the model learned from. Without one P = (0.5 + positives) / (1 + responses)."""
+    propensity_threshold: Annotated[float, Meta(ge=0, lt=1)] | None = None
+    brands: tuple[Name, ...] = ()
+    """Brands that may offer it; empty: all."""
+    starts: Moment | None = None
+    ends: Moment | None = None
+    """From when until when (exclusive) it may be offered."""
     context_weights: tuple[WeightSpec, ...] = ()
     eligibility: tuple[RuleSpec, ...] = ()
     applicability: tuple[RuleSpec, ...] = ()
@@ -239,63 +297,21 @@ class ActionSpec(_Spec, frozen=True, kw_only=True):
     description: str = ""
 
 
-class LimitSpec(_Spec, frozen=True, kw_only=True):
-    """At most `at_most` contacts in any window of length `per`, counted for each `each`."""
+class StopSpec(Spec, frozen=True, kw_only=True):
+    """Kill switch: what it names is not offered, whatever else the plan says. It must name something."""
 
     id: RuleId
-    at_most: Annotated[int, Meta(ge=0, le=100_000)]
-    per: Duration
-    each: Literal["customer", "channel", "group", "issue", "action", "treatment"]
     scope: ScopeSpec = ScopeSpec()
+    treatments: tuple[RuleId, ...] = ()
     channels: tuple[Name, ...] = ()
-    """Only contacts in these channels count and are limited; empty: all."""
-    same_decision: Literal["counted", "exempt"] = "counted"
-    """exempt: offers of one decision do not count against each other (a page is one contact)."""
+    brands: tuple[Name, ...] = ()
+    """Several keys: all must fit."""
+    since: Moment | None = None
+    until: Moment | None = None
     why: str = ""
 
 
-class SuppressionSpec(_Spec, frozen=True, kw_only=True):
-    """`times` triggers within `within` pause actions for `pause`."""
-
-    id: RuleId
-    outcomes: tuple[OutcomeKind, ...] = ()
-    """Outcomes that count, NoResponse included."""
-    signal: Expression | None = None
-    """Signals that count; their action is the attribute named by `action_attribute`."""
-    action_attribute: Name = "action"
-    times: Annotated[int, Meta(ge=1, le=100)] = 1
-    within: Duration = "30d"
-    pause: Duration
-    pauses: Literal["action", "group", "issue"] = "action"
-    scope: ScopeSpec = ScopeSpec()
-    """Actions whose outcomes count."""
-    why: str = ""
-
-
-class ContactSpec(_Spec, frozen=True, kw_only=True):
-    """The contact policy: what the ledger enforces, in the order: suppressions, limits as written."""
-
-    suppressions: tuple[SuppressionSpec, ...] = ()
-    limits: tuple[LimitSpec, ...] = ()
-    exempt: tuple[MessageClass, ...] = (MessageClass.SERVICE, MessageClass.REGULATORY)
-    """Classes that neither consume limits nor are limited nor suppressed."""
-    keep: Annotated[int, Meta(ge=16, le=4096)] = 256
-    """Most contacts remembered per customer; a limit that would need more fails closed."""
-
-
-class ArbitrationSpec(_Spec, frozen=True, kw_only=True):
-    """Priority = P x C x V x L, each factor with its switch (off: 1)."""
-
-    propensity: bool = True
-    context_weight: bool = True
-    value: bool = True
-    levers: bool = True
-    context_weights: tuple[WeightSpec, ...] = ()
-    reasons: Annotated[int, Meta(ge=0, le=10)] = 3
-    """How many contributions an offer carries."""
-
-
-class ModelSpec(_Spec, frozen=True, kw_only=True):
+class ModelSpec(Spec, frozen=True, kw_only=True):
     """The compiled propensity model: a folder next to the plan with model.json and arrays.npz."""
 
     path: str
@@ -303,7 +319,7 @@ class ModelSpec(_Spec, frozen=True, kw_only=True):
     """Refused when the folder's digest differs."""
 
 
-class PlanSpec(_Spec, frozen=True, kw_only=True):
+class PlanSpec(Spec, frozen=True, kw_only=True):
     """One decision plan."""
 
     plan: Literal["nextbeam/1"]
@@ -324,6 +340,10 @@ class PlanSpec(_Spec, frozen=True, kw_only=True):
     groups: Annotated[dict[Name, GroupSpec], Meta(min_length=1)]
     policies: tuple[PolicySpec, ...] = ()
     actions: Annotated[tuple[ActionSpec, ...], Meta(min_length=1)]
+    stops: tuple[StopSpec, ...] = ()
+    care: CareSpec = CareSpec()
     contact: ContactSpec = ContactSpec()
     arbitration: ArbitrationSpec = ArbitrationSpec()
+    bundles: tuple[BundleSpec, ...] = ()
+    experiments: ExperimentsSpec = ExperimentsSpec()
     model: ModelSpec | None = None
