@@ -1,0 +1,1 @@
+"""Experiments: which customers are decided for differently, and the hashing that deals them."""
