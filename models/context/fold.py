@@ -22,6 +22,7 @@ from models.context.state import (
     encode_event,
     encode_state,
 )
+from models.experiments.arms import Arms
 from models.features import NOTHING, FeatureProgram, FeatureTable, Slots
 from models.features.memory import holds
 from models.folds import Counted, Output
@@ -54,6 +55,7 @@ class ContextFold:
     triggers: Triggers
     suppressing: Filters
     declared: frozenset[str]
+    arms: Arms
 
     @classmethod
     def of(cls, spec: PlanSpec, digest: str) -> "ContextFold":
@@ -76,6 +78,7 @@ class ContextFold:
             triggers=compile_triggers(spec),
             suppressing=compile_filters(signals, spec),
             declared=frozenset(spec.vocabulary.customer),
+            arms=Arms.of(spec),
         )
 
     def initial(self) -> ContextState:
@@ -269,6 +272,8 @@ class ContextFold:
             context=context,
             plan_digest=self.digest,
             trace=signal.trace,
+            household_id=signal.household_id,
+            arm=self.arms.arm(signal.customer_id, signal.occurred_at),
         )
 
     def _direction(self, signal: Signal, placement: str) -> Direction:

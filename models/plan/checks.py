@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from zoneinfo import ZoneInfo
 
 from models.features.check import check_features
+from models.plan.checks_experiments import experiment_findings
 from models.plan.expression_checks import expression_findings
 from models.plan.findings import Finding
 from models.plan.scopes import Members
@@ -235,4 +236,5 @@ _CHECKS: tuple[Callable[[PlanSpec, Place], Iterator[Finding]], ...] = (
     _rules,
     _scopes,
     _contact,
+    experiment_findings,
 )
