@@ -158,7 +158,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     prices: Annotated[tuple[Price, ...], Meta(description="Volume constraints in force, as written.")] = ()
     notes: Annotated[
         tuple[LedgerNote, ...],
-        Meta(description="Changes of the ledger by signals since the decision before."),
+        Meta(description="Changes of the ledger by signals since the record before."),
     ] = ()
     ledger_since: Annotated[
         Time | None, Meta(description="When the ledger that `ledger_sequence` counts was opened.")

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from schemas.common import ContactState, Count, Id, MessageClass, Name, OutcomeKind, Propensity, Time, Trace
+from schemas.decision import LedgerNote
 
 
 class Feedback(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -45,3 +46,7 @@ class Feedback(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     ] = None
     arm: Annotated[Name, Meta(description="Experiment arm of the customer; nba: none.")] = "nba"
     seal: Annotated[str, Meta(description="Digest of this record; `replay` checks it.")] = ""
+    notes: Annotated[
+        tuple[LedgerNote, ...],
+        Meta(description="Changes of the ledger by signals since the record before."),
+    ] = ()

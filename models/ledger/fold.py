@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from models.arbitration import Arbitration
 from models.folds import Counted, Output
-from models.ledger.allocation import Allocation, Allocator, Round
+from models.ledger.allocation import MEMORY_LOST, Allocation, Allocator, Round
 from models.ledger.attribution import (
     LABELS,
     RELEASED,
@@ -23,7 +23,7 @@ from models.ledger.events import LedgerEvent, customer_of, decode_event, encode_
 from models.ledger.limits import ContactLimits
 from models.ledger.records import Reasons, Recorder, feedback, unattributed
 from models.ledger.spots import Spot
-from models.ledger.state import Book, LedgerState, decode_state, encode_state
+from models.ledger.state import Book, Entry, LedgerState, decode_state, encode_state
 from models.ledger.suppressions import Suppressions
 from models.plan.expressions import compile_filters
 from models.plan.spec import PlanSpec
@@ -90,10 +90,12 @@ class LedgerFold:
         """The state to go on with at `at` when the real one cannot be read: it fails closed.
 
         Nothing that contact policy governs is offered until all that may have been lost would be forgotten anyway.
+        The loss is noted as the first change, so that a replay loses as much.
         """
         until = at + max(self._limits.longest, self._suppressions.longest) + self._late
         book = Book(LedgerState())
         book.clock, book.lost_until = at, until
+        book.note(MEMORY_LOST, at, MEMORY_LOST, MEMORY_LOST)
         return book.close(self._due(book))
 
     def step(self, state: LedgerState, event: LedgerEvent) -> tuple[LedgerState, list[Output]]:
@@ -108,6 +110,8 @@ class LedgerFold:
             outputs = self._attribute(book, event, at)
         else:
             outputs = self._note(book, event, at)
+        if book.sequence == state.sequence:
+            return state, outputs
         self._prune(book)
         return book.close(self._due(book)), outputs
 
@@ -155,10 +159,10 @@ class LedgerFold:
         request = candidates.request
         if not book.decides(request.decision_id, self._keep_ids):
             return [Counted.DUPLICATE]
-        book.sequence += 1
+        entry = book.enter(at)
         allocation = self._allocate(book, candidates, at)
         self._reserve(book, candidates, allocation, at)
-        return [self._recorder.decision(candidates, allocation, book.sequence), Counted.DECIDED]
+        return [self._recorder.decision(candidates, allocation, entry), Counted.DECIDED]
 
     def _allocate(self, book: Book, candidates: CandidateSet, at: Micros) -> Allocation:
         rows = self._limits.rows(book.spots)
@@ -192,11 +196,12 @@ class LedgerFold:
         found = attribute(outcome, at, book.open, spots.__getitem__, self._windows)
         if isinstance(found, str):
             return [unattributed(outcome, found), Counted.DEAD]
-        book.sequence += 1
+        entry = book.enter(at)
         made = book.open[found.decision]
         contact = self._answer(book, found.decision, found.offer, outcome.kind)
         self._trigger(book, outcome.kind, self._spot(book, made.offers[found.offer]), at)
-        return [self._feedback(book, made, found.offer, outcome.kind, at, contact, outcome), Counted.OBSERVED]
+        answer = self._feedback(book, made, found.offer, outcome.kind, at, contact, entry, outcome)
+        return [answer, Counted.OBSERVED]
 
     def _answer(self, book: Book, decision: int, position: int, kind: OutcomeKind) -> int:
         """Move the contact of an open offer as an outcome demands; its new state."""
@@ -216,7 +221,7 @@ class LedgerFold:
             return []
         triggers = self._suppressions.by_signal(signal.attributes, self._matches(signal))
         for index, spot in triggers:
-            book.sequence += 1
+            book.note(signal.signal_id, at, self._suppressions.ids[index], spot.action)
             book.pauses = self._suppressions.trigger(book.pauses, index, spot, at, book.clock - self._late)
         return []
 
@@ -232,10 +237,10 @@ class LedgerFold:
                 if self._silence_due(book, made, offer) != due:
                     continue
                 at = due - self._late - 1
-                book.sequence += 1
+                entry = book.enter(at)
                 contact = self._answer(book, position, index, OutcomeKind.NO_RESPONSE)
                 self._trigger(book, OutcomeKind.NO_RESPONSE, self._spot(book, offer), at)
-                outputs.append(self._feedback(book, made, index, OutcomeKind.NO_RESPONSE, at, contact))
+                outputs.append(self._feedback(book, made, index, OutcomeKind.NO_RESPONSE, at, contact, entry))
         return outputs
 
     def _feedback(
@@ -246,6 +251,7 @@ class LedgerFold:
         kind: OutcomeKind,
         at: Micros,
         contact: int,
+        entry: Entry,
         outcome: Outcome | None = None,
     ) -> Feedback:
         return feedback(
@@ -257,6 +263,7 @@ class LedgerFold:
             kind=kind,
             at=at,
             contact=contact_state(contact),
+            entry=entry,
             outcome=outcome,
         )
 

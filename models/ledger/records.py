@@ -8,6 +8,7 @@ from models.arbitration import Arbitration
 from models.ledger.allocation import Allocation, Placed
 from models.ledger.attribution import LABELS, OpenDecision
 from models.ledger.spots import Spot
+from models.ledger.state import Entry
 from models.plan.spec import PlanSpec
 from models.times import SECOND, Micros, moment
 from schemas.candidates import CandidateSet
@@ -48,7 +49,7 @@ class Recorder:
         """What the offers of one decision have in common, for their feedback."""
         return _SEPARATOR.join((candidates.request.brand, self._digest, candidates.model_digest))
 
-    def decision(self, candidates: CandidateSet, allocation: Allocation, sequence: int) -> Decision:
+    def decision(self, candidates: CandidateSet, allocation: Allocation, entry: Entry) -> Decision:
         """The record of one decision."""
         request = candidates.request
         return Decision(
@@ -70,7 +71,9 @@ class Recorder:
             no_action=_no_action(candidates, allocation),
             attributes=request.attributes,
             context=request.context,
-            ledger_sequence=sequence,
+            ledger_sequence=entry.sequence,
+            ledger_since=moment(entry.since),
+            notes=entry.notes,
             plan_digest=self._digest,
             model_digest=candidates.model_digest,
             trace=request.trace,
@@ -152,6 +155,7 @@ def feedback(
     kind: OutcomeKind,
     at: Micros,
     contact: ContactState,
+    entry: Entry,
     outcome: Outcome | None = None,
 ) -> Feedback:
     """The feedback on an offer: from an outcome, or from silence (`outcome` is None).
@@ -165,6 +169,7 @@ def feedback(
       kind: What happened.
       at: When.
       contact: The contact's state after it.
+      entry: Its place in the ledger.
       outcome: The outcome.
     """
     brand, plan_digest, model_digest = origin.split(_SEPARATOR)
@@ -193,6 +198,9 @@ def feedback(
         plan_digest=plan_digest,
         model_digest=model_digest,
         trace=outcome.trace if outcome else None,
+        ledger_sequence=entry.sequence,
+        ledger_since=moment(entry.since),
+        notes=entry.notes,
     )
 
 

@@ -8,14 +8,41 @@ ids, and per suppression rule and unit what `models.ledger.suppressions` says. E
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
+from typing import NamedTuple
 
 import msgspec
 
 from models.ledger.attribution import OpenDecision, OpenOffer
 from models.ledger.suppressions import Pause
-from models.times import NEVER, Micros
+from models.times import NEVER, Micros, moment
+from schemas.decision import LedgerNote
 
 VERSION = 1
+
+
+MOST_NOTES = 64
+
+NOTES_LOST = "notes-lost"
+"""Rule id of a note that stands for itself and for all notes before it, back to the latest record: there were more
+than `MOST_NOTES`. Nothing else depends on notes, so the ledger goes on; only a replay cannot go past it."""
+
+
+class Noted(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A change by a signal that no record tells of yet."""
+
+    sequence: int
+    signal_id: str
+    at: Micros
+    rule: str
+    action: str
+
+
+class Entry(NamedTuple):
+    """What a record says of its place in the ledger: the change that it is, and those by signals before it."""
+
+    sequence: int
+    since: Micros
+    notes: tuple[LedgerNote, ...]
 
 
 class LedgerState(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -26,7 +53,8 @@ class LedgerState(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     customer_id: str = ""
     clock: Micros = -NEVER
-    """The latest event time seen."""
+    """The latest event time of a change. What changes nothing (an outcome that answers nothing, a duplicate) does not
+    move it, so that the state follows from the changes recorded, whatever else came by."""
     sequence: int = 0
     """Number of the latest change."""
     due: Micros | None = None
@@ -41,6 +69,10 @@ class LedgerState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     items: tuple[int, ...] = ()
     open: tuple[OpenDecision, ...] = ()
     pauses: tuple[Pause, ...] = ()
+    since: Micros = -NEVER
+    """Event time of the first change."""
+    notes: tuple[Noted, ...] = ()
+    """Changes by signals since the latest record, `MOST_NOTES` at most."""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -99,6 +131,8 @@ class Book:
         self.items = list(state.items)
         self.open = list(state.open)
         self.pauses: Sequence[Pause] = state.pauses
+        self.since = state.since
+        self.notes: Sequence[Noted] = state.notes
 
     def close(self, due: Micros) -> LedgerState:
         """The new state."""
@@ -115,7 +149,38 @@ class Book:
             tuple(self.items),
             tuple(self.open),
             tuple(self.pauses),
+            self.since,
+            tuple(self.notes),
         )
+
+    def enter(self, at: Micros) -> Entry:
+        """Begin a change that a record will tell of; it takes the notes with it."""
+        self._open(at)
+        notes = tuple(
+            LedgerNote(
+                sequence=note.sequence,
+                signal_id=note.signal_id,
+                noted_at=moment(note.at),
+                rule=note.rule,
+                action=note.action,
+            )
+            for note in self.notes
+        )
+        self.notes = ()
+        return Entry(self.sequence, self.since, notes)
+
+    def note(self, signal_id: str, at: Micros, rule: str, action: str) -> None:
+        """Begin a change by a signal; the next record tells of it."""
+        self._open(at)
+        notes = [*self.notes, Noted(self.sequence, signal_id, at, rule, action)]
+        if len(notes) > MOST_NOTES:
+            last = notes[1]
+            notes[:2] = [Noted(last.sequence, last.signal_id, last.at, NOTES_LOST, last.action)]
+        self.notes = notes
+
+    def _open(self, at: Micros) -> None:
+        self.since = at if self.since == -NEVER else self.since
+        self.sequence += 1
 
     def decides(self, decision_id: str, keep: int) -> bool:
         """Note that this decision is made; False if it was made before. The latest `keep` are remembered."""
