@@ -181,6 +181,11 @@ def test_a_feedback_record_says_all_about_offer_and_outcome(customer):
         "plan_digest": "digest",
         "model_digest": "model",
         "trace": "t1",
+        "ledger_sequence": 3,
+        "ledger_since": "2023-11-14T22:13:20Z",
+        "arm": "nba",
+        "notes": (),
+        "seal": "",
     }
 
 
