@@ -68,15 +68,19 @@ class Plan:
         """Signals and outcomes in, sessions and decision requests out."""
         return ContextFold.of(self.spec, self.digest)
 
-    def ledger_fold(self) -> LedgerFold:
-        """Ranked candidates and outcomes in, decisions and feedback out."""
+    def ledger_fold(self, *, reasons: bool = True) -> LedgerFold:
+        """Ranked candidates and outcomes in, decisions and feedback out.
+
+        Without `reasons` decisions are the same, but do not say what contributed to propensities: for those who
+        fold a history and read only what was decided.
+        """
         return LedgerFold.of(
             self.spec,
             self.digest,
             rules=[(rule.stage, rule.id) for rule in self.engagement.rules],
-            reasons=Reasons(self.vectors, self.scorer, self.spec.arbitration.reasons),
+            reasons=Reasons(self.vectors, self.scorer, self.spec.arbitration.reasons) if reasons else None,
         )
 
-    def decide_fold(self) -> DecideFold:
-        """Everything between a signal and its decision, as one fold."""
-        return DecideFold(self.context_fold(), self.funnel, self.ledger_fold())
+    def decide_fold(self, *, reasons: bool = True) -> DecideFold:
+        """Everything between a signal and its decision, as one fold; `reasons` as in `ledger_fold`."""
+        return DecideFold(self.context_fold(), self.funnel, self.ledger_fold(reasons=reasons))
