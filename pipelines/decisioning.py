@@ -23,6 +23,7 @@ from schemas import DeadLetter, Decision, Feedback, SessionContext
 from transforms.decide import DecideChained, DecideNextBestAction
 from transforms.decode import DecodeOutcomes, DecodeSignals
 from transforms.plan_source import PlanSource
+from transforms.sealing import Seal
 from transforms.session_context import Events
 
 
@@ -49,7 +50,12 @@ def build(signals: PCollection[bytes], outcomes: PCollection[bytes], config: Con
         answered.dead_letters,
         decided.dead_letters,
     ) | "DeadLetters" >> beam.Flatten()
-    return Records(decided.decisions, decided.feedback, decided.sessions, dead_letters)
+    return Records(
+        decisions=decided.decisions | "SealDecisions" >> Seal(Decision),
+        feedback=decided.feedback | "SealFeedback" >> Seal(Feedback),
+        sessions=decided.sessions,
+        dead_letters=dead_letters,
+    )
 
 
 def connect(pipeline: beam.Pipeline, config: Config, out: str) -> None:

@@ -157,6 +157,18 @@ def _map_rule(annotation: inspect.DictType) -> str:
     return f"keys {', '.join(_limits(key)) or 'any'}; values {', '.join(names)}"
 
 
+def classes_of(contract: type[msgspec.Struct]) -> dict[str, type]:
+    """The class of each field that holds records or names of a closed list, by field."""
+    info = inspect.type_info(contract)
+    assert isinstance(info, inspect.StructType)
+    inner = {declared.encode_name: _peel(declared.type, _Shape()) for declared in info.fields}
+    return {
+        name: kind.cls
+        for name, kind in inner.items()
+        if isinstance(kind, inspect.StructType | inspect.EnumType)
+    }
+
+
 def structs_of(contracts: tuple[type[msgspec.Struct], ...]) -> dict[str, type[msgspec.Struct]]:
     """The contracts and all structs inside of them, by name."""
     infos = inspect.multi_type_info(contracts)

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from schemas import CONTRACTS, Outcome, OutcomeKind, Signal
 from schemas.arrow import arrow_schema, from_row, rows
+from schemas.coders import ContractCoder
 from schemas.columns import columns
 from schemas.derivation.formats import bigquery_columns
+from schemas.structs import structs
 
 ARROW = {
     "STRING": pa.string(),
@@ -153,3 +155,38 @@ def test_a_row_of_something_else_is_refused():
             Outcome,
             {"outcome_id": "o", "customer_id": "c", "occurred_at": datetime.now(UTC), "kind": "Sneezed"},
         )
+
+
+@pytest.mark.parametrize("contract", CONTRACTS)
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_structs_of_columns_are_those_of_the_rows(contract, data):
+    drawn = data.draw(st.lists(contracts(contract), max_size=4))
+    table = columns(contract)(drawn)
+    read = [each for batch in table.to_batches(max_chunksize=3) for each in structs(contract)(batch)]
+    encode = ContractCoder(contract).encode
+    assert [encode(each) for each in read] == [encode(from_row(contract, row)) for row in table.to_pylist()]
+
+
+def test_columns_that_an_older_file_lacks_are_at_their_defaults():
+    table = columns(Signal)([_signal("s1"), _signal("s2")]).drop_columns(["trace", "placements"])
+    (batch,) = table.to_batches()
+    assert [(each.signal_id, each.trace, each.placements) for each in structs(Signal)(batch)] == [
+        ("s1", None, ()),
+        ("s2", None, ()),
+    ]
+    with pytest.raises(ValueError, match="'brand' of Signal is missing"):
+        structs(Signal)(table.drop_columns(["brand"]).to_batches()[0])
+
+
+def _signal(signal_id):
+    return Signal(
+        signal_id=signal_id,
+        customer_id="c",
+        occurred_at=datetime(2026, 1, 1, tzinfo=UTC),
+        type="page_view",
+        channel="web",
+        brand="b",
+        placements=("hero",),
+        trace="t",
+    )

@@ -1,0 +1,1 @@
+"""The audit: records are sealed, and every decision can be recomputed from what was recorded."""
