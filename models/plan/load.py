@@ -15,7 +15,7 @@ from models.plan.salvage import salvaged
 from models.plan.spec import PlanSpec
 from models.plan.structure import Place, structure_findings
 
-__all__ = ["Finding", "Loaded", "PlanError", "load_plan"]
+__all__ = ["Finding", "Loaded", "PlanError", "load_plan", "load_with_places", "reading_order"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,15 @@ def load_plan(path: Path) -> Loaded:
     Raises:
       PlanError: Something is wrong with the plan; says everything that is, by file and line.
     """
+    return load_with_places(path)[0]
+
+
+def load_with_places(path: Path) -> tuple[Loaded, Place]:
+    """The plan as `load_plan` loads it, and where in its files everything is said.
+
+    Raises:
+      PlanError: Something is wrong with the plan; says everything that is, by file and line.
+    """
     file = path / "plan.yaml" if path.is_dir() else path
     findings: list[Finding] = []
     root = Place.root(read_plan(file, findings))
@@ -47,9 +56,9 @@ def load_plan(path: Path) -> Loaded:
     usable = salvaged(root, len(faulty)) if faulty else root
     spec = _meaningful(usable, file, findings) if usable is not None else None
     if findings or spec is None:
-        raise PlanError(tuple(sorted(dict.fromkeys(findings), key=_reading_order(file))))
+        raise PlanError(tuple(sorted(dict.fromkeys(findings), key=reading_order(file))))
     said = canonical(spec)
-    return Loaded(spec, hashlib.sha256(said).hexdigest()[:16], said, file.parent)
+    return Loaded(spec, hashlib.sha256(said).hexdigest()[:16], said, file.parent), root
 
 
 def _meaningful(root: Place, file: Path, findings: list[Finding]) -> PlanSpec:
@@ -59,7 +68,7 @@ def _meaningful(root: Place, file: Path, findings: list[Finding]) -> PlanSpec:
     return _with_model_digest(spec, file, root / "model", findings)
 
 
-def _reading_order(plan: Path) -> Callable[[Finding], tuple[bool, Mark, str]]:
+def reading_order(plan: Path) -> Callable[[Finding], tuple[bool, Mark, str]]:
     """Sort key of findings: the plan's own file first, then the others by name; by line inside."""
     first = plan.as_posix()
     return lambda finding: (finding.mark.file != first, finding.mark, finding.path)
