@@ -104,6 +104,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     constraint: Name
     price: Annotated[float, Meta(description="Per contact, plan currency; negative: a subsidy.")]
     exhausted: Annotated[bool, Meta(description="Whether nothing was left.")] = False
+    left: Annotated[Count | None, Meta(description="Contacts left before it; null: any number.")] = None
 
 
 class LedgerNote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
