@@ -114,7 +114,10 @@ class LedgerNote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     signal_id: Id
     noted_at: Time
     rule: Name
-    action: Name
+    action: Annotated[Name, Meta(description="The action it was about; *: none.")]
+    unit: Annotated[
+        str, Meta(description="What the rule counts, and pauses: its brand, if it has one, and name.")
+    ] = ""
 
 
 class Removal(msgspec.Struct, frozen=True, kw_only=True, gc=False):

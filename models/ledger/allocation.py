@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from models.ledger.limits import MOST_ROWS, ContactLimits, Counts, Row
+from models.ledger.limits import MOST_ROWS, ContactLimits, Counts
 from models.ledger.spots import mask, members, plan_spots
-from models.ledger.suppressions import Suppressions
+from models.ledger.suppressions import Paused, Suppressions
+from models.ledger.tallies import Row
 from models.plan.spec import PlanSpec
 from schemas.common import Stage
 
@@ -16,6 +17,10 @@ forgetting one of them, and then a limit could be exceeded; so nothing that a li
 MEMORY_LOST = "memory-lost"
 """Rule id: the contacts of the past could not be read. Until all of them would be forgotten anyway, nothing that
 contact policy governs is offered."""
+
+HOUSEHOLD_UNSURE = "household-unsure"
+"""Rule id: contacts of other members of the household may have been forgotten, or could not be read. Nothing is
+offered that a limit of the whole household covers."""
 
 Verdict = tuple[Stage, str | None]
 
@@ -62,21 +67,29 @@ class Allocator:
         self.first_limit = len(suppressions.ids)
         self.memory_full = self.first_limit + len(limits.ids)
         self.memory_lost = self.memory_full + 1
-        self.rules: list[Verdict] = [(Stage.ACTION_SUPPRESSIONS, name) for name in suppressions.ids]
+        self.household_unsure = self.memory_lost + 1
+        self.rules: list[Verdict] = list(zip(suppressions.stages, suppressions.ids, strict=True))
         self.rules += zip(limits.stages, limits.ids, strict=True)
         self.rules += [(Stage.CONTACT_LIMITS, MEMORY_FULL), (Stage.CONTACT_LIMITS, MEMORY_LOST)]
+        self.rules.append((Stage.CONTACT_LIMITS, HOUSEHOLD_UNSURE))
         exempt = frozenset(spec.contact.exempt)
-        self._rows: dict[tuple[int, str, str, str], Row] = {}
+        self._rows: dict[tuple[int, str, str, str, str], Row] = {}
         self.governed = mask(i for i, spot in enumerate(self.spots) if spot.message_class not in exempt)
 
-    def row(self, action: int, treatment: str, channel: str, placement: str) -> Row:
+    def row(self, action: int, treatment: str, channel: str, placement: str, brand: str) -> Row:
         """The spot of an offer, and what the limits make of it."""
-        offer = (action, treatment, channel, placement)
+        offer = (action, treatment, channel, placement, brand)
         row = self._rows.get(offer)
         if row is None:
             if len(self._rows) >= MOST_ROWS:
                 self._rows.clear()
-            spot = self.spots[action]._replace(treatment=treatment, channel=channel, placement=placement)
+            spot = self.spots[action]._replace(
+                treatment=treatment,
+                channel=channel,
+                placement=placement,
+                brand=brand,
+                direction=self.limits.direction(channel),
+            )
             row = self._rows[offer] = self.limits.row(spot.key)
         return row
 
@@ -94,25 +107,31 @@ class Round:
         self,
         plan: Allocator,
         counts: Counts,
-        paused: Sequence[tuple[int, int]],
+        paused: Paused,
         *,
+        brand: str,
         free: int,
         lost: bool = False,
+        unsure: bool = False,
     ) -> None:
         """Before anything is offered.
 
         Args:
           plan: The compiled plan.
           counts: The customer's contacts, as limits see them.
-          paused: Number of each suppression rule in force, and the actions it pauses.
+          paused: What suppressions pause.
+          brand: That of the request.
           free: How many more contacts can be remembered.
           lost: Whether the past could not be read.
+          unsure: Whether the household's contacts are not all known.
         """
         self._plan = plan
         self._counts = counts
         self._paused = paused
+        self._brand = brand
         self._free = free
         self._lost = lost
+        self._unsure = unsure
         self._touched: set[int] = set()
         self._offered = 0
         self._stopped: dict[int, int] = {}
@@ -151,25 +170,41 @@ class Round:
 
     def _rules(self, channel: str) -> Iterator[tuple[int, int]]:
         plan = self._plan
-        yield from self._paused
+        yield from self._paused.within(channel)
         for limit, bits in self._counts.refused(channel):
             yield plan.first_limit + limit, bits
         if self._free <= 0:
-            yield plan.memory_full, plan.limits.covered(channel)
+            yield plan.memory_full, plan.limits.covered(channel, self._brand)
         if self._lost:
             yield plan.memory_lost, plan.governed
+        if self._unsure:
+            yield plan.household_unsure, plan.limits.covered(channel, self._brand, household=True)
 
     def _refused_at(self, placement: str, channel: str, refusals: dict[int, int]) -> dict[int, int]:
         """The refusals, and those candidates whose every treatment for this placement is refused."""
-        by_treatment = self._counts.refused_treatments(channel)
+        by_treatment = self._refused_treatments(channel)
         if not by_treatment:
             return refusals
         found = dict(refusals)
-        for action, limits in by_treatment.items():
+        for action, rules in by_treatment.items():
             fitting = self._plan.treatments[placement].get(action, ())
-            if fitting and all(treatment in limits for treatment in fitting):
-                rule = self._plan.first_limit + min(limits[treatment] for treatment in fitting)
+            if fitting and all(treatment in rules for treatment in fitting):
+                rule = min(rules[treatment] for treatment in fitting)
                 found[action] = min(rule, found.get(action, rule))
+        return found
+
+    def _refused_treatments(self, channel: str) -> Mapping[int, Mapping[str, int]]:
+        """By action: the treatments refused in `channel` by now, each with the first rule that refuses it."""
+        limits, paused = self._counts.refused_treatments(channel), self._paused.treatments
+        if not limits:
+            return paused
+        first = self._plan.first_limit
+        found = {
+            action: {name: first + limit for name, limit in refused.items()}
+            for action, refused in limits.items()
+        }
+        for action, names in paused.items():
+            found.setdefault(action, {}).update(names)
         return found
 
     def _fill(self, placement: str, channel: str, fitting: int, order: Sequence[int]) -> list[Placed]:
@@ -198,13 +233,13 @@ class Round:
             for limit, bits in (self._counts.refused(channel, self._touched) if self._touched else ())
         ]
         if self._free <= 0:
-            found.append((plan.memory_full, plan.limits.covered(channel)))
+            found.append((plan.memory_full, plan.limits.covered(channel, self._brand)))
         return found
 
     def _place(self, action: int, placement: str, channel: str, slot: int) -> Placed:
-        refused = self._counts.refused_treatments(channel).get(action, ())
+        refused = self._refused_treatments(channel).get(action, ())
         treatment = next(name for name in self._plan.treatments[placement][action] if name not in refused)
-        row = self._plan.row(action, treatment, channel, placement)
+        row = self._plan.row(action, treatment, channel, placement, self._brand)
         self._touched |= self._counts.add(row)
         self._free -= row.need > 0
         self._offered |= 1 << action

@@ -69,6 +69,9 @@ class ResponseWindows:
             if channel.response_window is not None
         }
         self._remembered = remembered
+        self._releasing = {
+            name for name, channel in spec.channels.items() if channel.unconfirmed == "release"
+        }
         self.any_silence = bool(self._windows)
         lengths = [self.open(name) for name in spec.channels]
         self.shortest, self.longest = min(lengths), max(lengths)
@@ -76,6 +79,13 @@ class ResponseWindows:
     def silence(self, channel: str) -> Micros | None:
         """After how long silence is an answer; None: it never is."""
         return self._windows.get(channel)
+
+    def gives_back(self, channel: str, contact: int) -> bool:
+        """Whether silence means that an offer was never seen: nothing confirmed it, where offers seen are confirmed.
+
+        Such a contact is released; the silence says nothing about the offer, and counts for no suppression.
+        """
+        return contact == RESERVED and channel in self._releasing
 
     def open(self, channel: str) -> Micros:
         """For how long outcomes are attributed."""
@@ -91,7 +101,8 @@ def after(contact: int, kind: OutcomeKind) -> int:
     """The state of a contact after an outcome.
 
     Whatever shows that the offer reached the customer commits it, even after it was released: what happened counts.
-    A release gives back only what is reserved. Pending changes nothing. Silence commits: the customer may have seen it.
+    A release gives back only what is reserved. Pending changes nothing. Silence commits: the customer may have seen it;
+    unless `ResponseWindows.gives_back` says otherwise.
     """
     if kind in _RELEASES:
         return RELEASED if contact == RESERVED else contact

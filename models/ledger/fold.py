@@ -6,12 +6,16 @@ become feedback; so does silence, once the response window and the lateness hori
 
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from models.arbitration import Arbitration
 from models.folds import Counted, Output
 from models.ledger.allocation import MEMORY_LOST, Allocation, Allocator, Round
 from models.ledger.attribution import (
     LABELS,
     RELEASED,
+    RESERVED,
+    Answered,
     OpenDecision,
     OpenOffer,
     ResponseWindows,
@@ -23,8 +27,9 @@ from models.ledger.events import LedgerEvent, customer_of, decode_event, encode_
 from models.ledger.limits import ContactLimits
 from models.ledger.records import Reasons, Recorder, feedback, unattributed
 from models.ledger.spots import Spot
-from models.ledger.state import Book, Entry, LedgerState, decode_state, encode_state
+from models.ledger.state import Book, Entry, Kin, LedgerState, decode_state, encode_state
 from models.ledger.suppressions import Suppressions
+from models.ledger.tallies import Contacts, merged
 from models.plan.expressions import compile_filters
 from models.plan.spec import PlanSpec
 from models.times import Micros, duration
@@ -98,14 +103,19 @@ class LedgerFold:
         book.note(MEMORY_LOST, at, MEMORY_LOST, MEMORY_LOST)
         return book.close(self._due(book))
 
-    def step(self, state: LedgerState, event: LedgerEvent) -> tuple[LedgerState, list[Output]]:
-        """Decide on candidates, attribute an outcome, or note a signal that pauses actions."""
+    def step(
+        self, state: LedgerState, event: LedgerEvent, kin: Kin | None = None
+    ) -> tuple[LedgerState, list[Output]]:
+        """Decide on candidates, attribute an outcome, or note a signal that pauses actions.
+
+        `kin`: the other members of the household, whose contacts count for limits with `whose: household`.
+        """
         book = Book(state)
         book.customer_id = customer_of(event)
         at = order_key(event)[0]
         book.clock = max(book.clock, at)
         if isinstance(event, CandidateSet):
-            outputs = self._decide(book, event, at)
+            outputs = self._decide(book, event, at, kin)
         elif isinstance(event, Outcome):
             outputs = self._attribute(book, event, at)
         else:
@@ -155,29 +165,52 @@ class LedgerFold:
         """The event again."""
         return decode_event(data)
 
-    def _decide(self, book: Book, candidates: CandidateSet, at: Micros) -> list[Output]:
+    def _decide(self, book: Book, candidates: CandidateSet, at: Micros, kin: Kin | None) -> list[Output]:
         request = candidates.request
         if not book.decides(request.decision_id, self._keep_ids):
             return [Counted.DUPLICATE]
         entry = book.enter(at)
-        allocation = self._allocate(book, candidates, at)
+        allocation = self._allocate(book, candidates, at, kin)
         self._reserve(book, candidates, allocation, at)
         return [self._recorder.decision(candidates, allocation, entry), Counted.DECIDED]
 
-    def _allocate(self, book: Book, candidates: CandidateSet, at: Micros) -> Allocation:
-        rows = self._limits.rows(book.spots)
+    def _allocate(self, book: Book, candidates: CandidateSet, at: Micros, kin: Kin | None) -> Allocation:
+        request = candidates.request
+        own = self._contacts(book)
         if len(book.times) >= self._keep:
             horizon = book.clock - self._late
-            book.keep_contacts(lambda made, item: made + rows[item].need > horizon)
+            book.keep_contacts(lambda made, item: made + own.rows[item].need > horizon)
+            own = self._contacts(book)
+        household = self._household(own, kin)
         turn = Round(
             self._allocator,
-            self._limits.count(book.times, rows, book.items, at),
-            self._suppressions.active(book.pauses, at),
+            self._limits.count(own, at, request.brand, household),
+            self._suppressions.active(book.pauses, at, request.brand),
+            brand=request.brand,
             free=self._keep - len(book.times),
             lost=at < book.lost_until,
+            unsure=kin is not None and at < self._sure_from(kin),
         )
-        request = candidates.request
         return turn.allocate(candidates.order, request.placements, request.channel)
+
+    def _contacts(self, ledger: Book | LedgerState) -> Contacts:
+        return Contacts(ledger.times, ledger.items, ledger.committed, self._limits.rows(ledger.spots))
+
+    def _household(self, own: Contacts, kin: Kin | None) -> Contacts | None:
+        """The contacts of the whole household; None if others have none, or no limit counts them."""
+        if kin is None or not self._limits.by_household:
+            return None
+        others = [self._contacts(ledger) for ledger in kin.ledgers if ledger.times]
+        return merged([own, *others]) if others else None
+
+    def _sure_from(self, kin: Kin) -> Micros:
+        """From when on the contacts of the other members are all known.
+
+        Each of them forgets by their own clock. A decision further behind it than events may be late cannot know
+        what was forgotten; nor can one while a ledger is lost.
+        """
+        clock = max([kin.forgotten, *(ledger.clock for ledger in kin.ledgers)])
+        return max([clock - self._late, *(ledger.lost_until for ledger in kin.ledgers)])
 
     def _reserve(self, book: Book, candidates: CandidateSet, allocation: Allocation, at: Micros) -> None:
         offers = []
@@ -198,50 +231,60 @@ class LedgerFold:
             return [unattributed(outcome, found), Counted.DEAD]
         entry = book.enter(at)
         made = book.open[found.decision]
-        contact = self._answer(book, found.decision, found.offer, outcome.kind)
-        self._trigger(book, outcome.kind, self._spot(book, made.offers[found.offer]), at)
+        offer = made.offers[found.offer]
+        contact = after(offer.contact, outcome.kind)
+        self._answer(book, found, contact, labelled=outcome.kind in LABELS)
+        self._trigger(book, outcome.kind, self._spot(book, offer), at)
         answer = self._feedback(book, made, found.offer, outcome.kind, at, contact, entry, outcome)
         return [answer, Counted.OBSERVED]
 
-    def _answer(self, book: Book, decision: int, position: int, kind: OutcomeKind) -> int:
-        """Move the contact of an open offer as an outcome demands; its new state."""
-        made = book.open[decision]
-        offer = made.offers[position]
-        contact = after(offer.contact, kind)
+    def _answer(self, book: Book, found: Answered, contact: int, *, labelled: bool) -> None:
+        """Move the contact of an open offer to its new state."""
+        made = book.open[found.decision]
+        offer = made.offers[found.offer]
         if contact == RELEASED != offer.contact:
             book.remove_contact(made.at, offer.item)
-        if offer.contact == RELEASED != contact and self._limits.row(book.spots[offer.item]).need:
-            book.add_contact(made.at, offer.item)
-        labelled = offer.labelled or kind in LABELS
-        book.replace_offer(decision, position, OpenOffer(offer.item, offer.propensity, contact, labelled))
-        return contact
+        elif offer.contact == RELEASED != contact and self._limits.row(book.spots[offer.item]).need:
+            book.add_contact(made.at, offer.item, committed=True)
+        elif offer.contact == RESERVED != contact:
+            book.commit_contact(made.at, offer.item)
+        changed = OpenOffer(offer.item, offer.propensity, contact, offer.labelled or labelled)
+        book.replace_offer(found.decision, found.offer, changed)
 
     def _note(self, book: Book, signal: Signal, at: Micros) -> list[Output]:
         if self._matches is None:
             return []
-        triggers = self._suppressions.by_signal(signal.attributes, self._matches(signal))
-        for index, spot in triggers:
-            book.note(signal.signal_id, at, self._suppressions.ids[index], spot.action)
-            book.pauses = self._suppressions.trigger(book.pauses, index, spot, at, book.clock - self._late)
+        for index, unit, action in self._suppressions.by_signal(signal, self._matches(signal)):
+            book.note(signal.signal_id, at, self._suppressions.ids[index], action, unit)
+            book.pauses = self._suppressions.trigger(book.pauses, index, unit, at, book.clock - self._late)
         return []
 
     def _trigger(self, book: Book, kind: OutcomeKind, spot: Spot, at: Micros) -> None:
-        for index in self._suppressions.by_outcome(kind, spot):
-            book.pauses = self._suppressions.trigger(book.pauses, index, spot, at, book.clock - self._late)
+        for index, unit, _ in self._suppressions.by_outcome(kind, spot):
+            book.pauses = self._suppressions.trigger(book.pauses, index, unit, at, book.clock - self._late)
 
     def _silent(self, book: Book, due: Micros) -> list[Output]:
         """Feedback for the offers whose time is up at `due`; later outcomes no longer reach them."""
-        outputs: list[Output] = []
-        for position, made in enumerate(book.open):
-            for index, offer in enumerate(made.offers):
-                if self._silence_due(book, made, offer) != due:
-                    continue
-                at = due - self._late - 1
-                entry = book.enter(at)
-                contact = self._answer(book, position, index, OutcomeKind.NO_RESPONSE)
-                self._trigger(book, OutcomeKind.NO_RESPONSE, self._spot(book, offer), at)
-                outputs.append(self._feedback(book, made, index, OutcomeKind.NO_RESPONSE, at, contact, entry))
-        return outputs
+        return [
+            self._unanswered(book, Answered(position, index), due - self._late - 1)
+            for position, made in enumerate(book.open)
+            for index, offer in enumerate(made.offers)
+            if self._silence_due(book, made, offer) == due
+        ]
+
+    def _unanswered(self, book: Book, found: Answered, at: Micros) -> Feedback:
+        """Silence is the answer; or, where it means that the offer was never seen, says that and nothing more."""
+        made = book.open[found.decision]
+        offer = made.offers[found.offer]
+        spot = self._spot(book, offer)
+        unseen = self._windows.gives_back(spot.channel, offer.contact)
+        contact = RELEASED if unseen else after(offer.contact, OutcomeKind.NO_RESPONSE)
+        entry = book.enter(at)
+        self._answer(book, found, contact, labelled=not unseen)
+        if not unseen:
+            self._trigger(book, OutcomeKind.NO_RESPONSE, spot, at)
+        said = self._feedback(book, made, found.offer, OutcomeKind.NO_RESPONSE, at, contact, entry)
+        return msgspec.structs.replace(said, label=None) if unseen else said
 
     def _feedback(
         self,

@@ -9,7 +9,11 @@ _SEPARATOR = "\x1f"
 
 
 class Spot(NamedTuple):
-    """An action as offered. Complete in itself, so that the ledger can read contacts of actions long retired."""
+    """An action as offered. Complete in itself, so that the ledger can read contacts of actions long retired.
+
+    Brand and direction are empty where they are not known: in contacts that older code wrote. What is not known counts
+    for every brand and both directions.
+    """
 
     action: str
     treatment: str
@@ -18,6 +22,8 @@ class Spot(NamedTuple):
     group: str
     issue: str
     message_class: str
+    brand: str = ""
+    direction: str = ""
 
     @property
     def key(self) -> str:
@@ -41,7 +47,7 @@ def in_scope(scope: ScopeSpec, spot: Spot) -> bool:
 
 
 def plan_spots(spec: PlanSpec) -> tuple[Spot, ...]:
-    """The first treatment of each action, in plan order, without channel and placement.
+    """The first treatment of each action, in plan order, without channel, placement, brand and direction.
 
     Raises:
       ValueError: A name holds the unit separator U+001F, which only we may use.
@@ -58,7 +64,7 @@ def plan_spots(spec: PlanSpec) -> tuple[Spot, ...]:
         )
         for action in spec.actions
     )
-    names = [*spec.channels, *spec.placements, *spec.groups, *spec.issues]
+    names = [*spec.brands, *spec.channels, *spec.placements, *spec.groups, *spec.issues]
     if any(_SEPARATOR in name for name in names):
         raise ValueError("a name of the plan holds the control character U+001F; remove it")
     return spots

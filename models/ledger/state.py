@@ -8,6 +8,7 @@ ids, and per suppression rule and unit what `models.ledger.suppressions` says. E
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
+from itertools import compress
 from typing import NamedTuple
 
 import msgspec
@@ -17,7 +18,8 @@ from models.ledger.suppressions import Pause
 from models.times import NEVER, Micros, moment
 from schemas.decision import LedgerNote
 
-VERSION = 1
+VERSION = 2
+"""1: without `committed`, and with spots that know neither brand nor direction. Still read."""
 
 
 MOST_NOTES = 64
@@ -35,6 +37,7 @@ class Noted(msgspec.Struct, frozen=True, array_like=True, gc=False):
     at: Micros
     rule: str
     action: str
+    unit: str = ""
 
 
 class Entry(NamedTuple):
@@ -45,10 +48,18 @@ class Entry(NamedTuple):
     notes: tuple[LedgerNote, ...]
 
 
+class Kin(NamedTuple):
+    """The other members of the customer's household, as a decision sees them."""
+
+    ledgers: tuple["LedgerState", ...]
+    forgotten: Micros = -NEVER
+    """Up to when a ledger of the household was forgotten as a whole."""
+
+
 class LedgerState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What is remembered of one customer's contacts. Spots and origins are strings, kept once, pointed to by position.
 
-    Contacts are two aligned tuples, ascending by time: those reserved or committed, not those released.
+    Contacts are three aligned tuples, ascending by time: those reserved or committed, not those released.
     """
 
     customer_id: str = ""
@@ -73,6 +84,8 @@ class LedgerState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Event time of the first change."""
     notes: tuple[Noted, ...] = ()
     """Changes by signals since the latest record, `MOST_NOTES` at most."""
+    committed: tuple[bool, ...] = ()
+    """Whether each contact was committed, aligned with `times`."""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -90,13 +103,15 @@ def decode_state(data: bytes) -> LedgerState:
     Raises:
       ValueError: Not a ledger's state, or of a version that this code cannot read.
     """
-    if not data or data[0] != VERSION:
-        version = data[0] if data else "none"
-        raise ValueError(f"ledger state of version {version}; this code reads {VERSION}")
+    version = data[0] if data else None
+    if version not in (1, VERSION):
+        raise ValueError(f"ledger state of version {version}; this code reads 1 to {VERSION}")
     try:
         state = _decoder.decode(memoryview(data)[1:])
     except msgspec.DecodeError as error:
         raise ValueError(f"unreadable ledger state: {error}") from None
+    if version == 1:  # which contacts were committed was not written: all of them count
+        state = msgspec.structs.replace(state, committed=(True,) * len(state.times))
     _check_positions(state)
     return state
 
@@ -105,7 +120,7 @@ def _check_positions(state: LedgerState) -> None:
     offered = [offer.item for decision in state.open for offer in decision.offers]
     items = [*state.items, *offered]
     origins = [decision.origin for decision in state.open]
-    if len(state.times) != len(state.items) or not (
+    if not len(state.times) == len(state.items) == len(state.committed) or not (
         _point_into(items, state.spots) and _point_into(origins, state.origins)
     ):
         raise ValueError("unreadable ledger state: positions do not match the tables")
@@ -129,6 +144,7 @@ class Book:
         self.spots = list(state.spots)
         self.times = list(state.times)
         self.items = list(state.items)
+        self.committed = list(state.committed)
         self.open = list(state.open)
         self.pauses: Sequence[Pause] = state.pauses
         self.since = state.since
@@ -151,6 +167,7 @@ class Book:
             tuple(self.pauses),
             self.since,
             tuple(self.notes),
+            tuple(self.committed),
         )
 
     def enter(self, at: Micros) -> Entry:
@@ -163,16 +180,17 @@ class Book:
                 noted_at=moment(note.at),
                 rule=note.rule,
                 action=note.action,
+                unit=note.unit,
             )
             for note in self.notes
         )
         self.notes = ()
         return Entry(self.sequence, self.since, notes)
 
-    def note(self, signal_id: str, at: Micros, rule: str, action: str) -> None:
+    def note(self, signal_id: str, at: Micros, rule: str, action: str, unit: str = "") -> None:
         """Begin a change by a signal; the next record tells of it."""
         self._open(at)
-        notes = [*self.notes, Noted(self.sequence, signal_id, at, rule, action)]
+        notes = [*self.notes, Noted(self.sequence, signal_id, at, rule, action, unit)]
         if len(notes) > MOST_NOTES:
             last = notes[1]
             notes[:2] = [Noted(last.sequence, last.signal_id, last.at, NOTES_LOST, last.action)]
@@ -199,18 +217,34 @@ class Book:
         """The position of an origin."""
         return _position(self.origins, key)
 
-    def add_contact(self, at: Micros, item: int) -> None:
+    def add_contact(self, at: Micros, item: int, *, committed: bool = False) -> None:
         """Remember a contact."""
         position = bisect_right(self.times, at)
         self.times.insert(position, at)
         self.items.insert(position, item)
+        self.committed.insert(position, committed)
+
+    def commit_contact(self, at: Micros, item: int) -> None:
+        """Note that one contact at this time and spot was made for sure, if it is remembered."""
+        position = self._reserved(at, item)
+        if position is not None:
+            self.committed[position] = True
 
     def remove_contact(self, at: Micros, item: int) -> None:
         """Forget one contact at this time and spot, if it is remembered."""
+        position = self._reserved(at, item)
+        if position is not None:
+            del self.times[position], self.items[position], self.committed[position]
+
+    def _reserved(self, at: Micros, item: int) -> int | None:
+        """The position of a contact at this time and spot: one that is only reserved before one that is committed."""
+        found = None
         for position in range(bisect_left(self.times, at), bisect_right(self.times, at)):
             if self.items[position] == item:
-                del self.times[position], self.items[position]
-                return
+                if not self.committed[position]:
+                    return position
+                found = position if found is None else found
+        return found
 
     def add_open(self, decision: OpenDecision, keep: int) -> None:
         """Await outcomes of a decision's offers; of more than `keep` offers the oldest are closed."""
@@ -228,13 +262,14 @@ class Book:
     def forget_contacts(self, until: Micros) -> None:
         """Forget the contacts made at or before `until`."""
         old = bisect_right(self.times, until)
-        del self.times[:old], self.items[:old]
+        del self.times[:old], self.items[:old], self.committed[:old]
 
     def keep_contacts(self, kept: Callable[[Micros, int], bool]) -> None:
         """Forget the contacts that `kept(time, item)` is false for."""
-        pairs = [pair for pair in zip(self.times, self.items, strict=True) if kept(*pair)]
-        self.times = [at for at, _ in pairs]
-        self.items = [item for _, item in pairs]
+        kept_ones = [kept(at, item) for at, item in zip(self.times, self.items, strict=True)]
+        self.times = list(compress(self.times, kept_ones))
+        self.items = list(compress(self.items, kept_ones))
+        self.committed = list(compress(self.committed, kept_ones))
 
     def compact(self) -> None:
         """Drop spots and origins that nothing points to, once they are most of their table."""

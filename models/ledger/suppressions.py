@@ -1,27 +1,38 @@
-"""Suppressions: what the customer did with an action pauses it, its group or its issue for a while.
+"""Suppressions: what the customer did with an action pauses it, or more than it, for a while.
 
 `times` triggers within a rolling window `within` (half-open: two triggers exactly that far apart share none) pause
 from the last of them until `pause` later; of overlapping pauses the one that ends later wins. Triggers are counted per
-paused unit: with `pauses: group`, those of all actions of the group together. Arrival order does not matter: an action
-is paused at t if, of the triggers known by then, some `times` make a pause with start <= t < end.
+paused unit: with `pauses: group`, those of all actions of the group together; with `per_brand`, for each brand. Arrival
+order does not matter: a unit is paused at t if, of the triggers known by then, some `times` make a pause with
+start <= t < end.
+
+A pause of a treatment leaves the other treatments of its action alone. A pause of a channel refuses all that contact
+policy governs in that channel, a pause of everything refuses it everywhere. Whatever of a trigger is not known (the
+brand of an offer that older code made) is paused in every case.
 """
 
 from bisect import bisect_right, insort
 from collections.abc import Iterable, Mapping, Sequence
+from heapq import merge
+from typing import NamedTuple
 
 import msgspec
 
-from models.ledger.spots import Spot, in_scope, mask, plan_spots
-from models.plan.spec import PlanSpec, SuppressionSpec
+from models.ledger.attribution import LABELS
+from models.ledger.spots import Spot, in_scope, members, plan_spots
+from models.plan.spec import PlanSpec, ScopeSpec, SuppressionSpec
 from models.times import Micros, duration
-from schemas.common import OutcomeKind
+from schemas.common import OutcomeKind, Stage
+from schemas.signal import Signal
+
+_SEPARATOR = "\x1f"
 
 _MOST_TRIGGERS = 64
 _MOST_SPANS = 16
 
 
 class Pause(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What one suppression rule knows about one unit (an action, a group or an issue).
+    """What one suppression rule knows about one unit (an action, a channel, ...).
 
     At most 64 triggers and 16 spans: beyond, the oldest triggers are forgotten, whose pauses are in the spans already,
     and the two oldest spans become one, the gap included, so that too much is suppressed rather than too little.
@@ -35,6 +46,37 @@ class Pause(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Disjoint pauses [start, end), ascending."""
 
 
+class Trigger(NamedTuple):
+    """An event that counts for a suppression rule."""
+
+    rule: int
+    """Its index, as written."""
+    unit: str
+    """What it counts towards, and pauses."""
+    action: str
+    """The action it is about; `*`: none."""
+
+
+class Paused(NamedTuple):
+    """What is paused at one moment. Each entry: the index of the rule, and the actions it pauses, as bits."""
+
+    everywhere: Sequence[tuple[int, int]]
+    by_channel: Mapping[str, Sequence[tuple[int, int]]]
+    treatments: Mapping[int, Mapping[str, int]]
+    """By action index: treatments that are paused, each with the index of the rule."""
+
+    def within(self, channel: str) -> Iterable[tuple[int, int]]:
+        """The pauses of actions in this channel, in the order written."""
+        here = self.by_channel.get(channel)
+        return merge(self.everywhere, here) if here else self.everywhere
+
+
+_NOTHING = Paused((), {}, {})
+
+NOWHERE = Spot("*", "", "", "", "", "", "")
+"""What a signal is about that names no action."""
+
+
 class _Rule:
     """One suppression rule, compiled."""
 
@@ -42,20 +84,54 @@ class _Rule:
         self.spec = spec
         self.within = duration(spec.within)
         self.pause = duration(spec.pause)
-        grouped: dict[str, list[int]] = {}
+        said = {kind for kind, label in LABELS.items() if label is (spec.label == "positive")}
+        self.kinds = frozenset(spec.outcomes) | (said if spec.label else frozenset())
+        self.needs_action = spec.pauses not in ("channel", "all") or spec.scope != ScopeSpec()
+        self._governed = 0
+        self._masks: dict[str, int] = {}
         for index in pausable:
-            grouped.setdefault(self.unit(spots[index]), []).append(index)
-        self.masks = {unit: mask(indices) for unit, indices in grouped.items()}
+            self._governed |= 1 << index
+            unit = spots[index].action if spec.pauses == "treatment" else self._unit(spots[index])
+            self._masks[unit] = self._masks.get(unit, 0) | 1 << index
+
+    def counts(self, spot: Spot) -> bool:
+        """Whether an outcome of an offer there, or a signal about it, counts."""
+        spec = self.spec
+        return (
+            in_scope(spec.scope, spot)
+            and (not spec.channels or spot.channel in spec.channels)
+            and (not spec.brands or spot.brand in spec.brands or not spot.brand)
+        )
 
     def unit(self, spot: Spot) -> str:
         """What a trigger by this spot counts towards, and pauses."""
+        unit = self._unit(spot)
+        return f"{spot.brand}{_SEPARATOR}{unit}" if self.spec.per_brand else unit
+
+    def _unit(self, spot: Spot) -> str:
         match self.spec.pauses:
+            case "treatment":
+                return f"{spot.action} {spot.treatment}"
             case "action":
                 return spot.action
             case "group":
                 return spot.group
             case "issue":
                 return spot.issue
+            case "channel":
+                return spot.channel
+            case "all":
+                return ""
+
+    def paused(self, unit: str, brand: str) -> tuple[str, int]:
+        """A unit without its brand, and the actions that its pause stops or whose treatment it stops."""
+        whose, found, name = unit.rpartition(_SEPARATOR)
+        elsewhere = self.spec.per_brand and found and whose not in ("", brand)
+        if elsewhere or (self.spec.brands and brand not in self.spec.brands):
+            return name, 0
+        if self.spec.pauses in ("channel", "all"):
+            return name, self._governed
+        return name, self._masks.get(name.partition(" ")[0] if self.spec.pauses == "treatment" else name, 0)
 
     def triggered(self, pause: Pause, at: Micros, settled: Micros) -> Pause:
         """The pause with one more trigger; events before `settled` can no longer come."""
@@ -99,6 +175,7 @@ class Suppressions:
 
     Attributes:
       ids: Rule ids, in the order written.
+      stages: Where a candidate leaves the funnel, aligned with `ids`.
     """
 
     def __init__(self, spec: PlanSpec) -> None:
@@ -108,6 +185,10 @@ class Suppressions:
         pausable = [index for index, spot in enumerate(self._spots) if spot.message_class not in exempt]
         self._rules = tuple(_Rule(rule, self._spots, pausable) for rule in spec.contact.suppressions)
         self.ids = tuple(rule.id for rule in spec.contact.suppressions)
+        self.stages = tuple(
+            Stage.TREATMENT_SUPPRESSIONS if rule.pauses == "treatment" else Stage.ACTION_SUPPRESSIONS
+            for rule in spec.contact.suppressions
+        )
         self._index = {name: index for index, name in enumerate(self.ids)}
         self._by_action = {spot.action: spot for spot in self._spots}
         self.signals = tuple(index for index, rule in enumerate(self._rules) if rule.spec.signal is not None)
@@ -118,36 +199,39 @@ class Suppressions:
         """How long at most a trigger has consequences."""
         return max((rule.within + rule.pause for rule in self._rules), default=0)
 
-    def by_outcome(self, kind: OutcomeKind, spot: Spot) -> list[int]:
+    def by_outcome(self, kind: OutcomeKind, spot: Spot) -> list[Trigger]:
         """The rules that an outcome of this spot triggers."""
         return [
-            index
+            Trigger(index, rule.unit(spot), spot.action)
             for index, rule in enumerate(self._rules)
-            if kind in rule.spec.outcomes and in_scope(rule.spec.scope, spot)
+            if kind in rule.kinds and rule.counts(spot)
         ]
 
-    def by_signal(self, attributes: Mapping[str, object], matched: Sequence[bool]) -> list[tuple[int, Spot]]:
-        """The rules that a signal triggers, each with the spot of the action it names.
+    def by_signal(self, signal: Signal, matched: Sequence[bool]) -> list[Trigger]:
+        """The rules that a signal triggers.
 
         Args:
-          attributes: Of the signal; the action is the attribute that the rule names. Unknown actions trigger nothing.
+          signal: The action is the attribute that the rule names, channel and brand are the signal's. One that names
+            no action of the plan triggers only rules that pause a channel or everything, whatever the action.
           matched: Whether the expression of each of `signals` is met.
         """
         found = []
         for index, met in zip(self.signals, matched, strict=True):
-            spec = self._rules[index].spec
-            named = attributes.get(spec.action_attribute) if met else None
+            rule = self._rules[index]
+            named = signal.attributes.get(rule.spec.action_attribute) if met else None
             spot = self._by_action.get(named) if isinstance(named, str) else None
-            if spot is not None and in_scope(spec.scope, spot):
-                found.append((index, spot))
+            if spot is None and met and not rule.needs_action:
+                spot = NOWHERE
+            spot = spot and spot._replace(channel=signal.channel, brand=signal.brand)
+            if spot is not None and rule.counts(spot):
+                found.append(Trigger(index, rule.unit(spot), spot.action))
         return found
 
     def trigger(
-        self, pauses: Sequence[Pause], index: int, spot: Spot, at: Micros, settled: Micros
+        self, pauses: Sequence[Pause], index: int, unit: str, at: Micros, settled: Micros
     ) -> list[Pause]:
-        """The pauses, after rule `index` was triggered by `spot` at `at`."""
+        """The pauses, after rule `index` was triggered at `at` for this unit."""
         rule = self._rules[index]
-        unit = rule.unit(spot)
         kept = [pause for pause in pauses if (pause.rule, pause.unit) != (rule.spec.id, unit)]
         known = [pause for pause in pauses if (pause.rule, pause.unit) == (rule.spec.id, unit)]
         pause = known[0] if known else Pause(rule.spec.id, unit, (), ())
@@ -169,15 +253,29 @@ class Suppressions:
         ends += [pause.triggers[-1] + self.longest for pause in pauses if pause.triggers]
         return max(ends, default=0)
 
-    def active(self, pauses: Sequence[Pause], at: Micros) -> list[tuple[int, int]]:
-        """Index of each rule that pauses anything at `at`, in the order written, and the actions it pauses."""
-        bits: dict[int, int] = {}
+    def active(self, pauses: Sequence[Pause], at: Micros, brand: str) -> Paused:
+        """What is paused at `at` for offers of this brand."""
+        everywhere: dict[int, int] = {}
+        by_channel: dict[str, dict[int, int]] = {}
+        treatments: dict[int, dict[str, int]] = {}
         for pause in pauses:
-            if any(start <= at < end for start, end in pause.spans):
-                index = self._index.get(pause.rule)
-                if index is not None:
-                    bits[index] = bits.get(index, 0) | self._rules[index].masks.get(pause.unit, 0)
-        return sorted(bits.items())
+            index = self._index.get(pause.rule)
+            if index is None or not any(start <= at < end for start, end in pause.spans):
+                continue
+            rule = self._rules[index]
+            unit, bits = rule.paused(pause.unit, brand)
+            if rule.spec.pauses == "treatment":
+                for action in members(bits):
+                    known = treatments.setdefault(action, {})
+                    name = unit.partition(" ")[2]
+                    known[name] = min(index, known.get(name, index))
+            elif bits:
+                found = by_channel.setdefault(unit, {}) if rule.spec.pauses == "channel" else everywhere
+                found[index] = found.get(index, 0) | bits
+        if not (everywhere or by_channel or treatments):
+            return _NOTHING
+        channels = {name: sorted(found.items()) for name, found in by_channel.items()}
+        return Paused(sorted(everywhere.items()), channels, treatments)
 
 
 def _merged(spans: Iterable[tuple[Micros, Micros]]) -> tuple[tuple[Micros, Micros], ...]:

@@ -184,7 +184,7 @@ def test_what_the_ledger_says_is_valid_by_contract():
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"\x00", b"\x02\x90", b"\x01", b"\x01\xc1", b"\x01\x91\x05", b"\x01\x9a", b"nonsense"]
+    "data", [b"", b"\x00", b"\x03\x90", b"\x01", b"\x01\xc1", b"\x01\x91\x05", b"\x01\x9a", b"nonsense"]
 )
 def test_a_state_that_cannot_be_read_is_an_error(data):
     with pytest.raises(ValueError, match="ledger state"):
@@ -194,7 +194,7 @@ def test_a_state_that_cannot_be_read_is_an_error(data):
 def test_a_state_whose_parts_do_not_fit_is_an_error():
     customer = Customer(plan(**POLICY))
     customer.decide(["loan"], day(0))
-    for broken in ({"times": ()}, {"spots": ()}, {"origins": ()}):
+    for broken in ({"times": ()}, {"committed": ()}, {"spots": ()}, {"origins": ()}):
         data = customer.fold.encode(msgspec.structs.replace(customer.state, **broken))
         with pytest.raises(ValueError, match="ledger state"):
             customer.fold.decode(data)

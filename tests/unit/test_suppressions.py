@@ -190,7 +190,7 @@ def test_what_is_remembered_of_endless_triggers_is_bounded():
     pauses = []
     for number in range(500):
         at = START + number * SECOND // 2 * 3 + (number % 2) * SECOND
-        pauses = suppressions.trigger(pauses, 0, spot, at, START)
+        pauses = suppressions.trigger(pauses, 0, spot.action, at, START)
     assert len(pauses) == 1
     assert len(pauses[0].triggers) <= 64
     assert len(pauses[0].spans) <= 16
