@@ -1,27 +1,30 @@
 """Engagement policy: which actions may be considered for a request, and what the context adds to their weight.
 
-All rules of a plan are compiled into one Python function: a condition that several rules share is evaluated once,
-one that a single action states only if that action gets so far. A rule that cannot be decided, because something
-is not known, is not met: no consent on record is no consent.
+Tried in this order: whether an action is available at all (brand, dates, kill switches, holdout), then the rules of
+duty of care and of the plan. All rules are compiled into one Python function. A rule that cannot be decided, because
+something is not known, is not met.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from models.availability import Closure, Timetable, first_by_action, whole_closures
+from models.care import care_rules, marketing, unsoftened
 from models.plan.emit import Emitter, define
 from models.plan.fields import Scope, feature_columns, fields_of
 from models.plan.scopes import Members
 from models.plan.spec import ActionSpec, PlanSpec, RuleSpec
 from models.plan.syntax import parse
+from models.rule_chains import Chain, EngagementRule, FirstUnmet, RuleTable
 from schemas import CandidateSet, DecisionRequest, Stage
+
+__all__ = ["ContextWeights", "EngagementPolicy", "EngagementRule", "engage"]
 
 _TIERS = (
     ("eligibility", Stage.ELIGIBILITY),
@@ -31,27 +34,19 @@ _TIERS = (
 _MEMO = 1024
 
 
-class EngagementRule(msgspec.Struct, frozen=True):
-    """One condition that removes actions which do not meet it."""
-
-    stage: Stage
-    id: str
-    why: str
-    """The reason in words one could say to a customer; may be empty."""
-    text: str
-    """The condition as written in the plan."""
-
-
 @dataclass(frozen=True, eq=False)
 class EngagementPolicy:
-    """The eligibility, applicability and suitability rules of one plan, compiled.
+    """What a plan says about whole actions, whatever the contacts of the past: availability and rules, compiled.
 
-    Rules are tried tier by tier; inside a tier the plan's policies as written, then the action's own.
+    Rules are tried tier by tier; inside a tier duty of care, the plan's policies as written, then the action's own.
     """
 
     spec: PlanSpec
     rules: tuple[EngagementRule, ...]
-    _first_unmet: Callable[[DecisionRequest], tuple[int, ...]]
+    _first_unmet: FirstUnmet
+    _by_arm: Mapping[str, FirstUnmet]
+    """For the arms that are decided by fewer rules."""
+    _closed: "_Closed | None"
 
     @classmethod
     def of(cls, spec: PlanSpec, columns: Sequence[str]) -> "EngagementPolicy":
@@ -62,15 +57,55 @@ class EngagementPolicy:
           ValueError: `columns` are not those of the plan.
         """
         _same_columns(spec, columns)
-        rules, chains = _rules_by_action(spec)
-        return cls(spec, tuple(rules), _compile_chains(spec, rules, chains))
+        table = RuleTable(spec)
+        closures = tuple(whole_closures(spec))
+        numbers = [
+            table.number(EngagementRule(each.stage, each.id, each.why, each.text)) for each in closures
+        ]
+        first_unmet = table.compile(_chains(spec, table))
+        light = [arm.id for arm in spec.experiments.arms if arm.kind == "eligibility_only"]
+        fewer = (
+            table.compile(_chains(spec, table, eligibility_only=marketing(spec))) if light else first_unmet
+        )
+        closed = _Closed(closures, numbers) if closures else None
+        return cls(spec, table.rules, first_unmet, dict.fromkeys(light, fewer), closed)
 
     def apply(self, request: DecisionRequest) -> tuple[int, ...]:
         """For each action in plan order: index into `rules` of the first that is not met, else -1."""
-        return self._first_unmet(request)
+        rules = self._by_arm.get(request.arm) if self._by_arm else None
+        removed = self._first_unmet(request) if rules is None else rules(request)
+        return removed if self._closed is None else self._closed.over(request, removed)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return EngagementPolicy.of, (self.spec, feature_columns(self.spec))
+
+
+class _Closed:
+    """The actions that are not available, put over what the rules removed."""
+
+    def __init__(self, closures: Sequence[Closure], numbers: Sequence[int]) -> None:
+        self._closures = closures
+        self._numbers = numbers
+        self._timetable = Timetable(closures, self._by_request)
+
+    def over(self, request: DecisionRequest, removed: tuple[int, ...]) -> tuple[int, ...]:
+        """`removed`, but for what is not available the number of the rule that says so."""
+        closed = self._timetable.at(request.requested_at)(request.brand, request.arm)
+        if not closed:
+            return removed
+        found = list(removed)
+        for action, rule in closed:
+            found[action] = rule
+        return tuple(found)
+
+    def _by_request(self, in_force: list[int]) -> Callable[[str, str], list[tuple[int, int]]]:
+        @lru_cache(_MEMO)
+        def closed(brand: str, arm: str) -> list[tuple[int, int]]:
+            concerned = [i for i in in_force if self._closures[i].concerns(brand, arm, "")]
+            first = first_by_action(self._closures, concerned)
+            return [(action, self._numbers[position]) for action, position in first.items()]
+
+        return closed
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +131,9 @@ class ContextWeights:
         for text, actions, percent in _weights(spec):
             row = percents.setdefault(emitter.certainly(parse(text, table)), np.zeros(len(spec.actions)))
             row[actions] += percent
+        if (clear := unsoftened(spec)) is not None:
+            softened = percents.setdefault(f"not ({emitter.certainly(clear)})", np.zeros(len(spec.actions)))
+            softened[sorted(marketing(spec))] += spec.care.soften_percent
         rows = np.array(list(percents.values())).reshape(len(percents), len(spec.actions))
         return cls(spec, _compile_mask(spec, emitter, list(percents)), _factors_by_mask(rows))
 
@@ -112,70 +150,33 @@ def engage(policy: EngagementPolicy, request: DecisionRequest) -> CandidateSet:
     return CandidateSet(request=request, removed_by=policy.apply(request))
 
 
-Chain = tuple[tuple[int, ...], ...]
-"""The rules of one action in the order tried, in runs: policies run together, own rules one by one."""
+def _chains(spec: PlanSpec, table: RuleTable, eligibility_only: frozenset[int] = frozenset()) -> list[Chain]:
+    """The rules that each action must meet, in the order tried.
 
-
-def _rules_by_action(spec: PlanSpec) -> tuple[list[EngagementRule], list[Chain]]:
-    """All distinct rules in the order tried, and which of them each action must meet."""
-    rules: dict[EngagementRule, int] = {}
+    Args:
+      spec: The plan.
+      table: Where its rules get their numbers.
+      eligibility_only: Actions that are spared the other tiers.
+    """
     members = Members.of(spec)
     policies = [(policy, members.indices(policy.scope)) for policy in spec.policies]
+    care = [(table.stated(rule, condition), marketing(spec)) for rule, condition in care_rules(spec)]
     runs: list[list[tuple[int, ...]]] = [[] for _ in spec.actions]
     for tier, stage in _TIERS:
-        shared = [(_number(rules, stage, policy), scope) for policy, scope in policies if policy.tier == tier]
+        shared = [*care] if stage is Stage.ELIGIBILITY else []
+        shared += [(table.written(stage, policy), scope) for policy, scope in policies if policy.tier == tier]
         for index, action in enumerate(spec.actions):
+            if stage is not Stage.ELIGIBILITY and index in eligibility_only:
+                continue
             if run := tuple(number for number, scope in shared if index in scope):
                 runs[index].append(run)
-            runs[index] += [(_number(rules, stage, rule),) for rule in _own(action, tier)]
-    return list(rules), [tuple(chain) for chain in runs]
-
-
-def _number(rules: dict[EngagementRule, int], stage: Stage, rule: RuleSpec) -> int:
-    return rules.setdefault(EngagementRule(stage, rule.id, rule.why, rule.when), len(rules))
+            runs[index] += [(table.written(stage, rule),) for rule in _own(action, tier)]
+    return [tuple(chain) for chain in runs]
 
 
 def _own(action: ActionSpec, tier: str) -> tuple[RuleSpec, ...]:
     own: tuple[RuleSpec, ...] = getattr(action, tier)
     return own
-
-
-def _compile_chains(
-    spec: PlanSpec, rules: Sequence[EngagementRule], chains: Sequence[Chain]
-) -> Callable[[DecisionRequest], tuple[int, ...]]:
-    table = fields_of(spec, Scope.DECISION)
-    emitter = Emitter(table.roots)
-    code = _ChainCode([emitter.certainly(parse(rule.text, table)) for rule in rules], chains)
-    answers = [code.answer(chain) for chain in chains]
-    body = [*emitter.prologue(), *code.statements, f"return ({', '.join(answers)},)"]
-    function: Callable[[DecisionRequest], tuple[int, ...]] = _define("first_unmet", spec, body)
-    return function
-
-
-class _ChainCode:
-    """Source for runs and conditions: what is used more than once gets a local, the rest is written in place."""
-
-    def __init__(self, conditions: Sequence[str], chains: Sequence[Chain]) -> None:
-        runs = dict.fromkeys(run for chain in chains for run in chain if len(run) > 1)
-        singles = [run[0] for chain in chains for run in chain if len(run) == 1]
-        uses = [conditions[rule] for rule in [*singles, *(rule for run in runs for rule in run)]]
-        shared = [source for source, count in Counter(uses).items() if count > 1]
-        names = {source: f"c{number}" for number, source in enumerate(shared)}
-        self._conditions = [names.get(source, source) for source in conditions]
-        self._runs = {run: number for number, run in enumerate(runs)}
-        self.statements = [f"{name} = {source}" for source, name in names.items()]
-        for run, number in self._runs.items():
-            tests = " else ".join(f"{rule} if not ({self._conditions[rule]})" for rule in run)
-            self.statements += [f"e{number} = {tests} else -1", f"k{number} = e{number} < 0"]
-
-    def answer(self, chain: Chain) -> str:
-        """Source of the first rule of `chain` that is not met, else -1."""
-        return "".join(f"{self._test(run)} else " for run in chain) + "-1"
-
-    def _test(self, run: tuple[int, ...]) -> str:
-        if (number := self._runs.get(run)) is not None:
-            return f"e{number} if not k{number}"
-        return f"{run[0]} if not ({self._conditions[run[0]]})"
 
 
 def _weights(spec: PlanSpec) -> Iterator[tuple[str, list[int], float]]:

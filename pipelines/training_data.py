@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from models.features import FeatureTable
+from models.plan.facts import customer_facts
 from models.propensity.responses import Responses, Strings, hash_customer
 from pipelines.locate import UsageError, run_folder
 from pipelines.querying import connect
@@ -59,7 +60,8 @@ def read_run(run: Path, facts: Sequence[str], about: str | None) -> Shown:
       UsageError: There is no run, or nothing in it has an answer.
     """
     spec = plan_of(run_folder(run))
-    unknown = [name for name in facts if name not in spec.vocabulary.customer]
+    known = customer_facts(spec)
+    unknown = [name for name in facts if name not in known]
     if unknown:
         raise UsageError(f"--slices: {unknown[0]!r} is no customer field of the plan of {str(run)!r}")
     table = _answered(connect(run), facts)

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
+from models.plan.facts import customer_facts
 from models.plan.fields import Field, Scope, feature_columns, fields_of
 from models.plan.spec import FieldSpec, PlanSpec
 from schemas import ContextSnapshot, DecisionRequest, Outcome, OutcomeKind, SessionSummary, Signal
@@ -107,9 +108,7 @@ def trigger_reader(signal: Signal, customer: Mapping[str, Any], spec: PlanSpec) 
 
     def read(name: str) -> Any:
         root, _, key = name.partition(".")
-        return (
-            _typed(customer.get(key), spec.vocabulary.customer[key]) if root == "customer" else signals(name)
-        )
+        return _typed(customer.get(key), customer_facts(spec)[key]) if root == "customer" else signals(name)
 
     return read
 
@@ -131,7 +130,7 @@ def request_reader(request: DecisionRequest, spec: PlanSpec) -> Read:
             return computed[name]
         root, *path = name.split(".")
         if root == "customer":
-            return _typed(request.context.customer.get(path[0]), spec.vocabulary.customer[path[0]])
+            return _typed(request.context.customer.get(path[0]), customer_facts(spec)[path[0]])
         if root == "feature":
             value = request.context.features[columns.index(path[0])]
             return None if math.isnan(value) else value
@@ -251,7 +250,7 @@ def requests(spec: PlanSpec) -> st.SearchStrategy[DecisionRequest]:
         ContextSnapshot,
         sequence=st.just(1),
         session=session,
-        customer=values_of(spec.vocabulary.customer),
+        customer=values_of(customer_facts(spec)),
         features=st.lists(value, min_size=width, max_size=width).map(tuple),
     )
     return st.builds(

@@ -28,6 +28,7 @@ from models.features.memory import holds
 from models.folds import Counted, Output
 from models.identity import FINGERPRINT_BYTES, decision_id, fingerprint
 from models.plan.expressions import Filters, Triggers, compile_filters, compile_triggers
+from models.plan.facts import customer_facts
 from models.plan.spec import PlanSpec, TriggerSpec
 from models.times import NEVER, Micros, duration, micros
 from schemas import ContextSnapshot, DeadLetter, DecisionRequest, Direction, Outcome, Reason, Signal
@@ -77,7 +78,7 @@ class ContextFold:
             program=program,
             triggers=compile_triggers(spec),
             suppressing=compile_filters(signals, spec),
-            declared=frozenset(spec.vocabulary.customer),
+            declared=frozenset(customer_facts(spec)),
             arms=Arms.of(spec),
         )
 

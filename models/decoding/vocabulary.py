@@ -6,6 +6,7 @@ from typing import Any
 
 from models.decoding.json_text import scalar_faults
 from models.decoding.rejection import ROOT, Rejection, kind_but_whole, kind_of, refuse, step
+from models.plan.facts import customer_facts
 from models.plan.spec import FieldSpec, PlanSpec
 from models.times import Micros, moment
 from schemas import Outcome, Reason, Signal
@@ -31,7 +32,7 @@ def signal_check(spec: PlanSpec | None, latest: Micros | None) -> Check:
     first_fault = _SignalVocabulary(spec) if spec else None
     last = _last(latest)
     attributes = _facts(spec.vocabulary.attributes if spec else {})
-    profile = _facts(spec.vocabulary.customer if spec else {})
+    profile = _facts(customer_facts(spec) if spec else {})
 
     def check(signal: Signal) -> Rejection | None:
         if not START <= signal.occurred_at <= last:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal
 
+from models.plan.facts import customer_facts
 from models.plan.spec import FieldSpec, PlanSpec
 from schemas.common import Direction, OutcomeKind
 
@@ -126,7 +127,7 @@ def _outcome_fields(spec: PlanSpec) -> Iterator[Field]:
 
 
 def _customer_fields(spec: PlanSpec) -> Iterator[Field]:
-    yield from _mapped("customer", "customer", spec.vocabulary.customer)
+    yield from _mapped("customer", "customer", customer_facts(spec))
 
 
 def _session_fields(_spec: PlanSpec) -> Iterator[Field]:

@@ -14,7 +14,7 @@ from models.plan.expressions import ExpressionError
 from models.plan.fields import Scope, feature_columns
 from models.plan.load import load_plan
 from models.plan.scopes import Members
-from models.plan.spec import PolicySpec, RuleSpec, ScopeSpec, WeightSpec
+from models.plan.spec import CareFactSpec, CareSpec, PolicySpec, RuleSpec, ScopeSpec, WeightSpec
 from schemas import ContextSnapshot, DecisionRequest, MessageClass, SessionSummary, Stage
 
 SPEC = load_plan(Path(__file__).parents[1] / "plans" / "small").spec
@@ -183,6 +183,13 @@ def test_context_weights_cannot_be_written_to():
         answer[0] = 2.0
 
 
+CARE = st.builds(
+    CareSpec,
+    vulnerable=st.builds(CareFactSpec, fact=st.just("vulnerable"), then=st.sampled_from(["stop", "soften"])),
+    bereaved=st.builds(CareFactSpec, fact=st.just("bereaved"), then=st.sampled_from(["stop", "soften"])),
+    soften_percent=st.sampled_from([-50.0, -100.0, 0.0]),
+    waived=st.sampled_from(["", "", "customers are test data"]),
+)
 TEXTS = expressions(SPEC, Scope.DECISION)
 SCOPES = st.builds(
     ScopeSpec,
@@ -209,15 +216,29 @@ def specs(draw):
     ]
     return replace(
         SPEC,
+        care=draw(CARE),
         policies=tuple(draw(st.lists(policy, max_size=6))),
         actions=tuple(actions),
         arbitration=replace(SPEC.arbitration, context_weights=tuple(draw(st.lists(scoped, max_size=3)))),
     )
 
 
-def first_unmet(spec, index, read):
-    """The rule that removes an action, by the book: tier by tier, policies first."""
+def circumstance(spec, customer, then):
+    """The first circumstance that holds for this customer and does this to marketing."""
+    for name in () if spec.care.waived else ("vulnerable", "bereaved", "financial_difficulty", "complaint"):
+        care = getattr(spec.care, name)
+        value = customer.get(care.fact)
+        if care.then == then and value is not None and value is not False:
+            return name, care.fact
+    return None
+
+
+def first_unmet(spec, index, read, customer):
+    """The rule that removes an action, by the book: duty of care, then tier by tier, policies first."""
     action, members = spec.actions[index], Members.of(spec)
+    stopped = circumstance(spec, customer, "stop")
+    if stopped and action.message_class is MessageClass.MARKETING:
+        return Stage.ELIGIBILITY, f"care-{stopped[0].replace('_', '-')}", f"not customer.{stopped[1]}"
     for tier, stage in TIERS.items():
         policies = [p for p in spec.policies if p.tier == tier and index in members.indices(p.scope)]
         for rule in [*policies, *getattr(action, tier)]:
@@ -232,7 +253,7 @@ def test_compiled_rules_equal_rules_walked_one_by_one(spec, asked):
     policy, read = EngagementPolicy.of(spec, COLUMNS), request_reader(asked, spec)
     answer = [policy.rules[rule] if rule >= 0 else None for rule in policy.apply(asked)]
     assert [rule and (rule.stage, rule.id, rule.text) for rule in answer] == [
-        first_unmet(spec, index, read) for index in range(len(spec.actions))
+        first_unmet(spec, index, read, asked.context.customer) for index in range(len(spec.actions))
     ]
 
 
@@ -246,6 +267,10 @@ def test_compiled_context_weights_equal_sums_of_percents(spec, asked):
         percent = sum(
             weight.percent for weight in [*shared, *action.context_weights] if certain(weight.when, read)
         )
+        if action.message_class is MessageClass.MARKETING and circumstance(
+            spec, asked.context.customer, "soften"
+        ):
+            percent += spec.care.soften_percent
         expected.append(max(0.0, 1 + percent / 100))
     assert np.allclose(ContextWeights.of(spec, COLUMNS).apply(asked), expected, rtol=1e-12, atol=0)
 

@@ -19,6 +19,7 @@ from kleene import (
 from msgspec.structs import replace
 
 from models.plan.expressions import ExpressionError, compile_filters, compile_triggers, parse
+from models.plan.facts import customer_facts
 from models.plan.fields import Scope, fields_of
 from models.plan.load import load_plan
 from models.plan.spec import TriggerSpec
@@ -143,7 +144,7 @@ def test_compiled_filters_equal_three_valued_logic(texts, event):
 @given(
     st.lists(expressions(SPEC, Scope.TRIGGER), min_size=1, max_size=4),
     signals(SPEC),
-    values_of(SPEC.vocabulary.customer),
+    values_of(customer_facts(SPEC)),
 )
 def test_compiled_triggers_give_the_first_that_three_valued_logic_meets(texts, event, customer):
     triggers = tuple(
