@@ -168,7 +168,7 @@ def _contact(spec: PlanSpec, root: Place) -> Iterator[Finding]:
     for index, suppression in enumerate(spec.contact.suppressions):
         place = contact / "suppressions" / index
         yield from _taken(ids, suppression.id, place / "id")
-        if not suppression.outcomes and suppression.signal is None:
+        if not suppression.outcomes and suppression.label is None and suppression.signal is None:
             remedy = "add e.g. outcomes: [Rejected], or signal: a condition"
             yield place.finding("a suppression that nothing sets off", remedy)
         if suppression.signal is not None:
