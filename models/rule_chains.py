@@ -74,8 +74,8 @@ class RuleTable:
         emitter = Emitter(self._fields.roots)
         used = dict.fromkeys(rule for chain in chains for run in chain for rule in run)
         code = _ChainCode({rule: emitter.certainly(self._conditions[rule]) for rule in used}, chains)
-        answers = [code.answer(chain) for chain in chains]
-        body = [*emitter.prologue(), *code.statements, f"return ({', '.join(answers)},)"]
+        answers = "".join(f"{code.answer(chain)}, " for chain in chains)
+        body = [*emitter.prologue(), *code.statements, f"return ({answers})"]
         names = {"_zone": ZoneInfo(self._spec.time_zone)}
         function: FirstUnmet = define("first_unmet", "request", body, names)
         return function

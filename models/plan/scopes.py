@@ -1,5 +1,6 @@
 """Which actions a scope is about."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from models.plan.spec import PlanSpec, ScopeSpec
@@ -39,6 +40,14 @@ class Members:
             if names:
                 found &= frozenset[int]().union(*(table.get(name, frozenset()) for name in names))
         return found
+
+
+def bits(indices: Iterable[int]) -> int:
+    """A set of actions as the bits of an integer."""
+    found = 0
+    for index in indices:
+        found |= 1 << index
+    return found
 
 
 def _by(names: list[str]) -> dict[str, frozenset[int]]:
