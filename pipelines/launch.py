@@ -20,9 +20,9 @@ from models.plan.compiled import Plan
 from models.plan.load import PlanError
 from models.propensity.artifact import ArtifactError
 from pipelines.decisioning import connect
-from pipelines.endpoints import check_readable
 from pipelines.flags import Config
 from pipelines.locate import OUTPUTS, UsageError
+from pipelines.reading import check_readable
 from pipelines.summary import Summary, count, summarise
 
 _STAGING = ".run-"

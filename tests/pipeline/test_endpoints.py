@@ -12,8 +12,9 @@ from apache_beam.testing.util import assert_that, equal_to
 
 from models.decoding import Decoder, Rejection
 from models.plan.load import load_plan
-from pipelines.endpoints import ReadFiles, table_as_json
+from pipelines.endpoints import ReadFiles
 from pipelines.locate import find_plan
+from pipelines.reading import table_as_json
 from schemas import Reason, Signal
 
 AT = datetime(2026, 3, 2, 10, tzinfo=UTC)

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models.decoding import Decoder
-from pipelines.endpoints import row_as_json
 from pipelines.importing import import_events, import_from_shell
 from pipelines.locate import UsageError
+from pipelines.reading import row_as_json
 from schemas import Outcome, Reason, Signal
 
 MAPPING = """
