@@ -69,6 +69,10 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         Propensity | None,
         Meta(description="P(this action for this slot | context, the slots before); null: not computed."),
     ] = None
+    contender_prices: Annotated[
+        tuple[float, ...],
+        Meta(description="What each contender would have paid here; empty: what its candidate says."),
+    ] = ()
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
