@@ -10,7 +10,7 @@ import msgspec
 
 from models.arbitration import Arbitration
 from models.folds import Counted, Output
-from models.ledger.allocation import MEMORY_LOST, Allocation, Allocator, Round
+from models.ledger.allocation import MEMORY_LOST, Allocation
 from models.ledger.attribution import (
     LABELS,
     RELEASED,
@@ -23,18 +23,19 @@ from models.ledger.attribution import (
     attribute,
     contact_state,
 )
+from models.ledger.deciding import Decider
 from models.ledger.events import LedgerEvent, customer_of, decode_event, encode_event, order_key
 from models.ledger.limits import ContactLimits
 from models.ledger.records import Reasons, Recorder, feedback, unattributed
 from models.ledger.spots import Spot
 from models.ledger.state import Book, Entry, Kin, LedgerState, decode_state, encode_state
 from models.ledger.suppressions import Suppressions
-from models.ledger.tallies import Contacts, merged
 from models.plan.expressions import compile_filters
 from models.plan.spec import PlanSpec
-from models.times import Micros, duration
+from models.times import Micros, duration, micros
 from schemas.candidates import CandidateSet
 from schemas.common import OutcomeKind, Stage
+from schemas.decision import LedgerNote
 from schemas.feedback import Feedback
 from schemas.outcome import Outcome
 from schemas.signal import Signal
@@ -59,7 +60,7 @@ class LedgerFold:
         self._keep_ids = spec.dedupe.keep
         self._limits = ContactLimits(spec)
         self._suppressions = Suppressions(spec)
-        self._allocator = Allocator(spec, self._limits, self._suppressions)
+        self._decider = Decider(spec, self._limits, self._suppressions)
         self._windows = ResponseWindows(spec, remembered=self._limits.longest or self._late)
         self._recorder = Recorder(spec, digest, Arbitration.of(spec), rules, reasons)
         rules_on_signals = [spec.contact.suppressions[index].signal for index in self._suppressions.signals]
@@ -125,6 +126,25 @@ class LedgerFold:
         self._prune(book)
         return book.close(self._due(book)), outputs
 
+    def noted(self, state: LedgerState, note: LedgerNote, customer_id: str) -> LedgerState:
+        """The state after a change by a signal, as a record tells of it: what a replay has instead of the signal.
+
+        Raises:
+          ValueError: The plan has no such rule, or what was before a loss is known.
+        """
+        at = micros(note.noted_at)
+        if note.rule == MEMORY_LOST:
+            if state.sequence:
+                raise ValueError("memory was lost before all else, or not at all")
+            return self.lost(at)
+        index = self._suppressions.ids.index(note.rule)
+        book = Book(state)
+        book.customer_id, book.clock = customer_id, max(book.clock, at)
+        book.note(note.signal_id, at, note.rule, note.action, note.unit)
+        book.pauses = self._suppressions.trigger(book.pauses, index, note.unit, at, book.clock - self._late)
+        self._prune(book)
+        return book.close(self._due(book))
+
     def deadline(self, state: LedgerState) -> Micros | None:
         """When an offer's time is up, or everything can be forgotten."""
         return state.due
@@ -170,47 +190,9 @@ class LedgerFold:
         if not book.decides(request.decision_id, self._keep_ids):
             return [Counted.DUPLICATE]
         entry = book.enter(at)
-        allocation = self._allocate(book, candidates, at, kin)
+        allocation = self._decider.allocate(book, candidates, at, kin)
         self._reserve(book, candidates, allocation, at)
         return [self._recorder.decision(candidates, allocation, entry), Counted.DECIDED]
-
-    def _allocate(self, book: Book, candidates: CandidateSet, at: Micros, kin: Kin | None) -> Allocation:
-        request = candidates.request
-        own = self._contacts(book)
-        if len(book.times) >= self._keep:
-            horizon = book.clock - self._late
-            book.keep_contacts(lambda made, item: made + own.rows[item].need > horizon)
-            own = self._contacts(book)
-        household = self._household(own, kin)
-        turn = Round(
-            self._allocator,
-            self._limits.count(own, at, request.brand, household),
-            self._suppressions.active(book.pauses, at, request.brand),
-            brand=request.brand,
-            free=self._keep - len(book.times),
-            lost=at < book.lost_until,
-            unsure=kin is not None and at < self._sure_from(kin),
-        )
-        return turn.allocate(candidates.order, request.placements, request.channel)
-
-    def _contacts(self, ledger: Book | LedgerState) -> Contacts:
-        return Contacts(ledger.times, ledger.items, ledger.committed, self._limits.rows(ledger.spots))
-
-    def _household(self, own: Contacts, kin: Kin | None) -> Contacts | None:
-        """The contacts of the whole household; None if others have none, or no limit counts them."""
-        if kin is None or not self._limits.by_household:
-            return None
-        others = [self._contacts(ledger) for ledger in kin.ledgers if ledger.times]
-        return merged([own, *others]) if others else None
-
-    def _sure_from(self, kin: Kin) -> Micros:
-        """From when on the contacts of the other members are all known.
-
-        Each of them forgets by their own clock. A decision further behind it than events may be late cannot know
-        what was forgotten; nor can one while a ledger is lost.
-        """
-        clock = max([kin.forgotten, *(ledger.clock for ledger in kin.ledgers)])
-        return max([clock - self._late, *(ledger.lost_until for ledger in kin.ledgers)])
 
     def _reserve(self, book: Book, candidates: CandidateSet, allocation: Allocation, at: Micros) -> None:
         offers = []
