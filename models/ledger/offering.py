@@ -1,0 +1,42 @@
+"""Offering: the offers that one decision has made so far, and what they leave for the next."""
+
+from models.ledger.allocation import Allocator
+from models.ledger.limits import Counts
+from models.ledger.tallies import Row
+
+
+class Offering:
+    """What changes while slots are filled. Sets of actions are the bits of an integer."""
+
+    def __init__(self, plan: Allocator, counts: Counts, *, brand: str, free: int) -> None:
+        """Before anything is offered.
+
+        Args:
+          plan: The compiled plan.
+          counts: The customer's contacts, as limits see them. They are changed.
+          brand: That of the request.
+          free: How many more contacts can be remembered.
+        """
+        self.offered = 0
+        self._plan = plan
+        self._counts = counts
+        self._brand = brand
+        self._free = free
+        self._touched: set[int] = set()
+
+    def add(self, action: int, row: Row) -> None:
+        """Offer an action."""
+        self._touched |= self._counts.add(row)
+        self._free -= row.need > 0
+        self.offered |= 1 << action
+
+    def stops(self, channel: str) -> list[tuple[int, int]]:
+        """Number of each rule that refuses more now that offers were made, and the actions it refuses."""
+        plan = self._plan
+        found = [
+            (plan.first_limit + limit, bits)
+            for limit, bits in (self._counts.refused(channel, self._touched) if self._touched else ())
+        ]
+        if self._free <= 0:
+            found.append((plan.memory_full, plan.limits.covered(channel, self._brand)))
+        return found

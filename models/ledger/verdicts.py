@@ -1,0 +1,64 @@
+"""Verdicts: what became of each candidate, in the words of the funnel."""
+
+from collections.abc import Mapping, Sequence
+
+from models.ledger.allocation import Allocator, Verdict, mask_union
+from schemas.common import Stage
+
+_OFFERED: Verdict = (Stage.OUTPUT, None)
+_OUTRANKED: Verdict = (Stage.ARBITRATION, None)
+_NO_TREATMENT: Verdict = (Stage.TREATMENT_PLACEMENTS, None)
+
+
+class Judge:
+    """Knows how one allocation went. Sets of actions are the bits of an integer."""
+
+    def __init__(
+        self,
+        plan: Allocator,
+        asked: Mapping[str, str],
+        refused: Mapping[str, Mapping[int, int]],
+        allowed: Mapping[str, int],
+        stopped: Mapping[int, int],
+    ) -> None:
+        """After the last slot.
+
+        Args:
+          plan: The compiled plan.
+          asked: The placements asked for, each with its channel.
+          refused: By placement and candidate: the first rule that refused it before anything was offered.
+          allowed: By placement: the candidates that fit there and were not refused.
+          stopped: By candidate whose turn came: the rule that stopped it then.
+        """
+        self._plan = plan
+        self._asked = asked
+        self._refused = refused
+        self._allowed = mask_union(allowed.values())
+        self._stopped = stopped
+
+    def verdicts(self, order: Sequence[int], offered: int) -> list[Verdict]:
+        """What became of each candidate, in their order."""
+        anywhere = set().union(*self._refused.values())
+        found = []
+        for action in order:
+            if offered >> action & 1:
+                verdict = _OFFERED
+            elif self._allowed >> action & 1:
+                stop = self._stopped.get(action)
+                verdict = _OUTRANKED if stop is None else self._plan.rules[stop]
+            elif action not in anywhere:
+                verdict = _NO_TREATMENT
+            else:
+                verdict = self._refusal(action)
+            found.append(verdict)
+        return found
+
+    def _refusal(self, action: int) -> Verdict:
+        """Why a candidate could be offered nowhere: the rule at the first placement that it fits.
+
+        One that fits none is without a treatment, unless it is refused in all of the channels: that says more.
+        """
+        fitting = [name for name in self._asked if self._plan.fits[name] >> action & 1]
+        rules = [self._refused[name].get(action) for name in fitting or self._asked]
+        known = [rule for rule in rules if rule is not None]
+        return self._plan.rules[known[0]] if known and len(known) == len(rules) else _NO_TREATMENT
