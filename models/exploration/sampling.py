@@ -8,6 +8,9 @@ _DOMAIN = b"nextbeam-draw"
 
 _STEPS = 2**53
 
+LEAST = 1e-12
+"""Draws stay this far from 0 and 1: closer, floats are too coarse to say how probable a draw was."""
+
 
 def is_drawn(propensity: float, evidence: float) -> bool:
     """Whether chance has a say: a propensity that rests on no response, or on certainty, is what it is."""
@@ -21,7 +24,7 @@ def draw(
     propensities: Sequence[float],
     evidence: Sequence[float],
 ) -> list[float]:
-    """A propensity for each action, drawn from Beta(p x evidence, (1 - p) x evidence).
+    """A propensity for each action, drawn from Beta(p x evidence, (1 - p) x evidence), never quite 0 or 1.
 
     Draws are independent over decisions, slots and actions, and one depends on nothing but its own decision, slot,
     action, propensity and evidence: who else competes does not move it.
@@ -42,7 +45,7 @@ def draw(
         wins = [propensities[i] * evidence[i] for i in chance]
         losses = [(1.0 - propensities[i]) * evidence[i] for i in chance]
         for i, value in zip(chance, betaincinv(wins, losses, level).tolist(), strict=True):
-            drawn[i] = value
+            drawn[i] = min(max(value, LEAST), 1.0 - LEAST)
     return drawn
 
 
