@@ -86,22 +86,37 @@ def _told(offer: Offer, ranked: Sequence[Candidate]) -> Offer:
     return msgspec.structs.replace(offer, probability=_probability(offer, ranked))
 
 
-def _probability(offer: Offer, ranked: Sequence[Candidate]) -> float:
+def slot_probabilities(decision: Decision, offer: Offer) -> dict[int, float]:
+    """P(wins the slot of `offer`) of each candidate that could have, by rank; empty where chance had no say.
+
+    Raises:
+      ValueError: The record does not hold what the offer was chosen from.
+    """
     if offer.mandatory or not offer.contenders:
-        return 1.0
+        return {}
+    return dict(zip(offer.contenders, _chances(offer, decision.ranked), strict=True))
+
+
+def _chances(offer: Offer, ranked: Sequence[Candidate]) -> list[float]:
     if not 1 <= min(offer.contenders) <= max(offer.contenders) <= len(ranked):
         raise ValueError(f"offer {offer.rank}: no candidate of rank {max(offer.contenders)}")
     contenders = [ranked[rank - 1] for rank in offer.contenders]
     prices = offer.contender_prices or [candidate.price for candidate in contenders]
-    chances = win_probabilities(
+    return win_probabilities(
         [
             Contender.of(each.priority, each.propensity, each.evidence or 0.0, each.boost, price)
             for each, price in zip(contenders, prices, strict=True)
         ]
     )
+
+
+def _probability(offer: Offer, ranked: Sequence[Candidate]) -> float:
+    if offer.mandatory or not offer.contenders:
+        return 1.0
+    chances = _chances(offer, ranked)
     if offer.fallback:
         return min(max(0.0, 1.0 - sum(chances)), 1.0)
-    names = [candidate.action for candidate in contenders]
+    names = [ranked[rank - 1].action for rank in offer.contenders]
     if offer.action not in names:
         raise ValueError(f"offer {offer.rank}: {offer.action!r} is not among its contenders")
     return min(chances[names.index(offer.action)], 1.0)
