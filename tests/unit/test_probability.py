@@ -31,8 +31,8 @@ DRAWN = st.builds(
     st.sampled_from([1.0, 1.0, 0.5, 3.0]),
     st.sampled_from([0.0, 0.0, 0.0, 0.5, 4.0, -0.3]),
 )
-FIXED = st.builds(
-    lambda gain, price: Contender(gain, price), st.floats(0.0, 10.0), st.sampled_from([0.0, 0.0, 1.0, -0.3])
+FIXED = st.tuples(st.floats(0.0, 10.0), st.sampled_from([0.0, 0.0, 1.0, -0.3])).map(
+    lambda pair: Contender(*pair)
 )
 SLOTS = st.lists(st.one_of(DRAWN, DRAWN, FIXED), min_size=1, max_size=8)
 
