@@ -1,8 +1,9 @@
 """`nextbeam plan`: check a plan before it runs, tell it in plain English, compare two."""
 
 import argparse
-import sys
+from collections import Counter
 from collections.abc import Callable
+from datetime import date, datetime, time
 from typing import TYPE_CHECKING
 
 from pipelines.locate import UsageError, find_plan
@@ -11,6 +12,8 @@ if TYPE_CHECKING:  # argparse has no public name for it
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 Command = Callable[[argparse.Namespace, list[str]], int]
+
+SEVERITIES = ("error", "warning", "note")
 
 CHECK_EXAMPLE = """example:
   nextbeam plan check uk_bank --today 2026-11-21
@@ -46,21 +49,46 @@ def _add(
 
 
 def _add_check(commands: "Commands") -> None:
-    parser = _add(
-        commands, "check", _check, "find what is wrong with a plan, or can have no effect", CHECK_EXAMPLE
-    )
+    text = "find what is wrong with a plan, or can have no effect"
+    parser = _add(commands, "check", _check, text, CHECK_EXAMPLE)
     parser.add_argument("plan", metavar="PLAN", help="a plan's YAML file, its folder, or a shipped plan")
+    parser.add_argument("--strict", action="store_true", help="exit 1 if there are warnings")
+    parser.add_argument(
+        "--today",
+        metavar="DATE",
+        help="also find what is over on this date, e.g. 2026-12-01 (default: dates are not)",
+    )
+    parser.add_argument("--json", action="store_true", help="the findings as JSON")
 
 
 def _check(args: argparse.Namespace, _: list[str]) -> int:
-    from models.plan.load import PlanError, load_plan  # noqa: PLC0415
+    import msgspec  # noqa: PLC0415
 
+    from models.plan.lint import check_plan  # noqa: PLC0415  (the solver takes a moment to import)
+    from pipelines.report import printable  # noqa: PLC0415
+
+    remarks = check_plan(find_plan(args.plan), _date("--today", args.today))
+    counts = Counter[str](remark.severity for remark in remarks)
+    if args.json:
+        found = {"plan": args.plan, "counts": {key: counts[key] for key in SEVERITIES}, "findings": remarks}
+        print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+    else:
+        print(printable("".join(f"{remark}\n" for remark in remarks)), end="")
+        print(f"{args.plan}: {_counted(counts)}")
+    return 2 if counts["error"] else int(args.strict and counts["warning"] > 0)
+
+
+def _counted(counts: Counter[str]) -> str:
+    """`1 error, 2 warnings, no notes`."""
+    return ", ".join(f"{counts[key] or 'no'} {key}{'s' * (counts[key] != 1)}" for key in SEVERITIES)
+
+
+def _date(flag: str, text: str | None) -> datetime | None:
+    """Midnight of a date, on the clocks of the plan."""
     try:
-        load_plan(find_plan(args.plan))
-    except PlanError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+        return None if text is None else datetime.combine(date.fromisoformat(text), time())
+    except ValueError:
+        raise UsageError(f"{flag}: {text!r} is no date; write e.g. 2026-12-01") from None
 
 
 def _add_explain(commands: "Commands") -> None:

@@ -14,14 +14,15 @@ _FEATURE_FILTERS = ("where", "among", "add", "subtract", "reset")
 def expression_findings(spec: PlanSpec, root: Place) -> Iterator[Finding]:
     """One finding for each expression that cannot be used."""
     tables = {scope: fields_of(spec, scope) for scope in Scope}
-    for scope, place, text in _expressions(spec, root):
+    for scope, place, text in expressions_of(spec, root):
         try:
             parse(text, tables[scope])
         except ExpressionError as error:
             yield place.finding(error.message, error.remedy)
 
 
-def _expressions(spec: PlanSpec, root: Place) -> Iterator[tuple[Scope, Place, str]]:
+def expressions_of(spec: PlanSpec, root: Place) -> Iterator[tuple[Scope, Place, str]]:
+    """Every expression of a plan: what it can see, where it stands, its text."""
     yield from _of_events(spec, root)
     yield from _of_rules(spec, root)
     yield from _of_weights(spec, root)

@@ -7,7 +7,9 @@ taken to be below 2**100, and whole numbers below 2**53.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import z3
@@ -40,11 +42,37 @@ _LEAST = Fraction(1, 2**1000)
 _LARGEST = 2**100
 
 
-class Claim(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Claim:
     """What is said of a condition: that it is certainly true, that it is not, or that it is certainly false."""
 
     condition: Condition
     says: Literal["met", "unmet", "false"] = "met"
+
+    @cached_property
+    def key(self) -> str:
+        """Equal for equal claims."""
+        return f"{self.says} {self.condition!r}"
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The fields that it looks at."""
+        return frozenset(field.name for field in fields_named(self.condition))
+
+    @cached_property
+    def definitions(self) -> frozenset[str]:
+        """By what names `Translator.definitions` has what holds of all that it looks at."""
+        return self.names.union(map(computed_name, computed_in(self.condition)))
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self.key)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Claim) and self.key == other.key
 
 
 class Value(NamedTuple):

@@ -8,6 +8,7 @@ is asked about once: a thousand actions under the same policies cost little more
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import z3
 
@@ -15,7 +16,7 @@ from models.plan.conditions import Condition
 from models.plan.fields import FieldTable, Scope, fields_of
 from models.plan.lint_axioms import Axiom, axioms_of
 from models.plan.lint_domains import domains_of
-from models.plan.lint_logic import Claim, Translator, computed_in, computed_name, fields_named
+from models.plan.lint_logic import Claim, Formula, Translator
 from models.plan.spec import PlanSpec
 from models.plan.syntax import parse
 
@@ -25,11 +26,11 @@ class Reasoner:
 
     def __init__(self, spec: PlanSpec) -> None:
         self._tables = {scope: fields_of(spec, scope) for scope in Scope}
+        self._tables[Scope.EVENT] = _of_either(self._tables[Scope.EVENT])
         self._parsed: dict[tuple[str, Scope], Condition] = {}
-        self._names: dict[Condition, frozenset[str]] = {}
-        self._links: dict[Condition, frozenset[str]] = {}
-        self._texts: dict[Claim, str] = {}
+        self._links: dict[Claim, frozenset[str]] = {}
         self._answers: dict[frozenset[Claim], bool] = {}
+        self._rules: dict[Axiom, Formula] = {}
         self._translator = Translator(domains_of(spec))
         self._axioms = tuple(axioms_of(spec, self.parse))
         self.gave_up = 0
@@ -71,41 +72,44 @@ class Reasoner:
 
     def _answer(self, group: frozenset[Claim]) -> bool:
         if (answer := self._answers.get(group)) is None:
-            answer = self._answers[group] = self._asked(sorted(group, key=self._text))
+            answer = self._answers[group] = self._asked(sorted(group, key=lambda claim: claim.key))
         return answer
 
     def _asked(self, group: Sequence[Claim]) -> bool:
-        names = frozenset[str]().union(*(self._named(claim.condition) for claim in group))
+        names = frozenset[str]().union(*(claim.names for claim in group))
         axioms = self._axioms_about(names)
         solver = self._translator.solver()
         for claim in group:
             solver.add(self._translator.formula(claim))
         for axiom in axioms:
-            solver.add(self._translator.implication(axiom.premises, axiom.conclusions))
+            solver.add(self._rule(axiom))
         claims = [*group, *(claim for axiom in axioms for claim in axiom.claims)]
-        for name in sorted({name for claim in claims for name in self._definitions(claim.condition)}):
+        for name in sorted({name for claim in claims for name in claim.definitions}):
             solver.add(self._translator.definitions[name])
         verdict = solver.check()
         self.gave_up += bool(verdict == z3.unknown)
         return bool(verdict != z3.unsat)
 
-    def _definitions(self, condition: Condition) -> frozenset[str]:
-        """By what name the translator knows what holds of everything in the condition."""
-        return self._named(condition).union(computed_name(number) for number in computed_in(condition))
+    def _rule(self, axiom: Axiom) -> Formula:
+        if (formula := self._rules.get(axiom)) is None:
+            formula = self._translator.implication(axiom.premises, axiom.conclusions)
+            self._rules[axiom] = formula
+        return formula
 
     def _axioms_about(self, names: frozenset[str]) -> list[Axiom]:
         """The axioms that matter to the named fields, or to fields that such axioms name."""
-        found: dict[Axiom, None] = {}
-        while more := [axiom for axiom in self._axioms if axiom not in found and axiom.about & names]:
-            found.update(dict.fromkeys(more))
-            names = names.union(*(self._named(claim.condition) for axiom in more for claim in axiom.claims))
-        return list(found)
+        waiting, found = list(self._axioms), list[Axiom]()
+        while more := [axiom for axiom in waiting if not names.isdisjoint(axiom.about)]:
+            waiting = [axiom for axiom in waiting if names.isdisjoint(axiom.about)]
+            found += more
+            names = names.union(*(claim.names for axiom in more for claim in axiom.claims))
+        return found
 
     def _groups(self, claims: Iterable[Claim]) -> list[frozenset[Claim]]:
         """The claims in groups that share no field, not even by way of an axiom."""
         groups: list[tuple[frozenset[str], frozenset[Claim]]] = []
         for claim in dict.fromkeys(claims):
-            names, members = self._linked(claim.condition), frozenset({claim})
+            names, members = self._linked(claim), frozenset({claim})
             near = [group for group in groups if not names.isdisjoint(group[0])]
             groups = [group for group in groups if names.isdisjoint(group[0])]
             merged = (
@@ -115,20 +119,15 @@ class Reasoner:
             groups.append(merged)
         return [members for _, members in groups]
 
-    def _linked(self, condition: Condition) -> frozenset[str]:
-        """The fields that a condition names, and those that axioms bring in. A constant is linked to nothing."""
-        if (found := self._links.get(condition)) is None:
-            names = self._named(condition)
-            brought = (claim for axiom in self._axioms_about(names) for claim in axiom.claims)
-            found = self._links[condition] = names.union(*(self._named(claim.condition) for claim in brought))
+    def _linked(self, claim: Claim) -> frozenset[str]:
+        """The fields that a claim names, and those that axioms bring in. A constant is linked to nothing."""
+        if (found := self._links.get(claim)) is None:
+            names = claim.names
+            brought = (other for axiom in self._axioms_about(names) for other in axiom.claims)
+            found = self._links[claim] = names.union(*(other.names for other in brought))
         return found
 
-    def _named(self, condition: Condition) -> frozenset[str]:
-        if (found := self._names.get(condition)) is None:
-            found = self._names[condition] = frozenset(field.name for field in fields_named(condition))
-        return found
 
-    def _text(self, claim: Claim) -> str:
-        if (found := self._texts.get(claim)) is None:
-            found = self._texts[claim] = repr(claim)
-        return found
+def _of_either(table: FieldTable) -> FieldTable:
+    """On an outcome all of `signal.*` is missing, and the other way round."""
+    return replace(table, fields={name: replace(field, always=False) for name, field in table.items()})

@@ -1,0 +1,65 @@
+"""What is wrong with a plan that loads: everything that has no effect, cannot be, or nothing uses.
+
+Loading refuses what has no meaning; this looks for what has none in practice. It takes seconds, so it runs on command.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+from models.plan.findings import Mark, PlanError
+from models.plan.lint_capacity import capacity_remarks
+from models.plan.lint_contact import contact_remarks
+from models.plan.lint_dates import date_remarks
+from models.plan.lint_events import event_remarks
+from models.plan.lint_findings import CODES, Remark, Severity
+from models.plan.lint_names import name_remarks
+from models.plan.lint_reasoner import Reasoner
+from models.plan.lint_rules import rule_remarks
+from models.plan.lint_trials import trial_remarks
+from models.plan.lint_view import View
+from models.plan.lint_worth import worth_remarks
+from models.plan.load import load_with_places
+from models.plan.spec import PlanSpec
+from models.plan.structure import Place
+
+__all__ = ["CODES", "Remark", "Severity", "check_plan", "lint"]
+
+_CHECKS: tuple[Callable[[View], Iterator[Remark]], ...] = (
+    rule_remarks,
+    event_remarks,
+    name_remarks,
+    date_remarks,
+    worth_remarks,
+    contact_remarks,
+    capacity_remarks,
+    trial_remarks,
+)
+
+
+def check_plan(path: Path, today: datetime | None = None) -> tuple[Remark, ...]:
+    """Everything that is wrong with the plan at `path`: what loading refuses, else what `lint` finds.
+
+    Args:
+      path: A YAML file, or a folder with plan.yaml.
+      today: In the plan's time zone, without an offset; None: dates are compared with each other only.
+    """
+    try:
+        loaded, root = load_with_places(path)
+    except PlanError as error:
+        return tuple(Remark.of(finding) for finding in error.findings)
+    return lint(loaded.spec, root, today)
+
+
+def lint(spec: PlanSpec, root: Place, today: datetime | None = None) -> tuple[Remark, ...]:
+    """Findings about a good plan, in reading order: its own file first, then the others by name; by line inside."""
+    view = View(spec, root, Reasoner(spec), today)
+    found = dict.fromkeys(remark for check in _CHECKS for remark in check(view))
+    first = root.mark.file
+    return tuple(
+        sorted(found, key=lambda remark: (remark.file != first, _mark(remark), remark.path, remark.code))
+    )
+
+
+def _mark(remark: Remark) -> Mark:
+    return Mark(remark.file, remark.line, remark.column)
