@@ -1,14 +1,18 @@
 """Allocation: what deciding who gets the slots needs to know of the plan, and what it comes to."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from models.gates import Gates
+from models.ledger.bids import Bid
+from models.ledger.bundles import Bundles
 from models.ledger.limits import MOST_ROWS, ContactLimits
 from models.ledger.spots import mask, plan_spots
 from models.ledger.suppressions import Suppressions
 from models.ledger.tallies import Row
 from models.plan.spec import PlanSpec
 from schemas.common import Stage
+from schemas.decision import Price
 
 MEMORY_FULL = "memory-full"
 """Rule id: the contact memory is full of contacts that limits still need. One more could be remembered only by
@@ -31,6 +35,27 @@ class Placed(NamedTuple):
     action: int
     slot: int
     row: Row
+    bid: Bid | None = None
+    """What won the slot; None: its priority did, or it is a fallback."""
+    contenders: tuple[Bid, ...] = ()
+    """Of all who could have won the slot, where chance decided."""
+    bundle: str | None = None
+    follows: bool = False
+    """Whether it is there because its parent is."""
+    fallback: bool = False
+
+
+class Terms(NamedTuple):
+    """What had a say besides priorities."""
+
+    drawn: int
+    """Candidates whose propensity was drawn for each slot, as bits."""
+    boosts: Mapping[int, float]
+    """Factor on the priority, where there is one."""
+    prices: Mapping[int, float]
+    """Of each candidate that costs something where it would go first."""
+    quote: tuple[Price, ...]
+    """What volume constraints asked."""
 
 
 class Allocation(NamedTuple):
@@ -39,19 +64,32 @@ class Allocation(NamedTuple):
     placed: list[Placed]
     verdicts: list[Verdict]
     no_action: str | None
-    """Why nobody was, if so: contact_policy or no_treatment_for_placements."""
+    """Why nobody was, if so (`models.ledger.verdicts`)."""
+    terms: Terms | None = None
 
 
 class Allocator:
-    """What allocation needs to know of the plan.
+    """What allocation needs to know of the plan. Sets of actions are the bits of an integer.
 
     Attributes:
-      rules: The verdicts of contact policy by rule number: suppressions, limits, each as written, then the memory's.
+      rules: What refuses candidates, by rule number: gates, suppressions, limits, the memory's, volume constraints,
+        bundles, each as written.
+      fits: By placement, the actions that have a treatment there. A fallback fits only where it is one.
+      fallbacks: By placement, the action that is offered when nothing else is.
+      reserve: The fallbacks; they compete nowhere.
     """
 
-    def __init__(self, spec: PlanSpec, limits: ContactLimits, suppressions: Suppressions) -> None:
+    def __init__(
+        self,
+        spec: PlanSpec,
+        limits: ContactLimits,
+        suppressions: Suppressions,
+        bundles: Bundles,
+        gates: Gates | None,
+    ) -> None:
         """Compile the placements and treatments of `spec`."""
         self.limits = limits
+        self.bundles = bundles
         self.spots = plan_spots(spec)
         self.placements = spec.placements
         self.treatments: dict[str, dict[int, list[str]]] = {name: {} for name in spec.placements}
@@ -59,18 +97,36 @@ class Allocator:
             for treatment in action.treatments:
                 for name in treatment.placements:
                     self.treatments[name].setdefault(index, []).append(treatment.id)
-        self.fits = {name: mask(fitting) for name, fitting in self.treatments.items()}
-        self.first_limit = len(suppressions.ids)
-        self.memory_full = self.first_limit + len(limits.ids)
-        self.memory_lost = self.memory_full + 1
-        self.household_unsure = self.memory_lost + 1
-        self.rules: list[Verdict] = list(zip(suppressions.stages, suppressions.ids, strict=True))
-        self.rules += zip(limits.stages, limits.ids, strict=True)
-        self.rules += [(Stage.CONTACT_LIMITS, MEMORY_FULL), (Stage.CONTACT_LIMITS, MEMORY_LOST)]
-        self.rules.append((Stage.CONTACT_LIMITS, HOUSEHOLD_UNSURE))
+        index_of = {action.id: index for index, action in enumerate(spec.actions)}
+        self.fallbacks = {
+            name: index_of[body.fallback]
+            for name, body in spec.placements.items()
+            if body.fallback is not None
+        }
+        self.reserve = mask(self.fallbacks.values())
+        self.fits = {
+            name: mask(i for i in fitting if not self.reserve >> i & 1 or self.fallbacks.get(name) == i)
+            for name, fitting in self.treatments.items()
+        }
         exempt = frozenset(spec.contact.exempt)
-        self._rows: dict[tuple[int, str, str, str, str], Row] = {}
         self.governed = mask(i for i, spot in enumerate(self.spots) if spot.message_class not in exempt)
+        self._rows: dict[tuple[int, str, str, str, str], Row] = {}
+        self._number(spec, suppressions, gates)
+
+    def _number(self, spec: PlanSpec, suppressions: Suppressions, gates: Gates | None) -> None:
+        self.rules: list[Verdict] = list(gates.rules) if gates else []
+        self.first_suppression = len(self.rules)
+        self.rules += zip(suppressions.stages, suppressions.ids, strict=True)
+        self.first_limit = len(self.rules)
+        self.rules += zip(self.limits.stages, self.limits.ids, strict=True)
+        self.memory_full = len(self.rules)
+        self.memory_lost, self.household_unsure = self.memory_full + 1, self.memory_full + 2
+        self.rules += [(Stage.CONTACT_LIMITS, name) for name in (MEMORY_FULL, MEMORY_LOST, HOUSEHOLD_UNSURE)]
+        volumes = [volume.id for volume in spec.contact.volumes]
+        self.volumes = {name: len(self.rules) + number for number, name in enumerate(volumes)}
+        self.rules += [(Stage.VOLUME_CONSTRAINTS, name) for name in volumes]
+        self.first_bundle = len(self.rules)
+        self.rules += [(Stage.BUNDLING, name) for name in self.bundles.ids]
 
     def row(self, action: int, treatment: str, channel: str, placement: str, brand: str) -> Row:
         """The spot of an offer, and what the limits make of it."""

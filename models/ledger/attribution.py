@@ -39,6 +39,8 @@ class OpenOffer(msgspec.Struct, frozen=True, array_like=True, gc=False):
     contact: int = RESERVED
     labelled: bool = False
     """Whether an outcome said something about it; then silence says nothing more."""
+    follows: bool = False
+    """Whether it was there because the parent of its bundle was: one contact for both, as capacity goes."""
 
 
 class OpenDecision(msgspec.Struct, frozen=True, array_like=True, gc=False):

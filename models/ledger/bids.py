@@ -115,9 +115,10 @@ class Auction:
         """
         self._plan = plan
         self._candidates = candidates
-        self._boosts = boosts
+        self.boosts = boosts
         self._market = market
-        self._drawn = drawn(plan, candidates)
+        self.drawn = drawn(plan, candidates)
+        """The candidates whose propensity is drawn for each slot, as bits."""
 
     def ranked(self, slot: int, channel: str, actions: Sequence[int], *, free: bool = False) -> list[Bid]:
         """The bids for a slot, best first.
@@ -142,19 +143,19 @@ class Auction:
         """Whether the price leaves nothing of the bid. Mandatory actions do not depend on theirs."""
         return bid.price > 0.0 >= bid.amount and not self._plan.mandatory >> bid.action & 1
 
-    def by_chance(self, bids: Sequence[Bid]) -> list[int]:
+    def by_chance(self, bids: Sequence[Bid]) -> tuple[Bid, ...]:
         """Of those who bid for a slot, who could have won it; nobody where chance had no say.
 
         Drawn bids can come out as anything, fixed ones as what they are.
         """
         if all(bid.sampled is None for bid in bids):
-            return []
+            return ()
         if any(self._plan.mandatory >> bid.action & 1 for bid in bids):
-            return []
-        return [bid.action for bid in bids if bid.sampled is not None or not self.too_dear(bid)]
+            return ()
+        return tuple(bid for bid in bids if bid.sampled is not None or not self.too_dear(bid))
 
     def _sampled(self, slot: int, actions: Sequence[int]) -> dict[int, float]:
-        found = [action for action in actions if self._drawn >> action & 1]
+        found = [action for action in actions if self.drawn >> action & 1]
         if not found:
             return {}
         given = self._candidates
@@ -169,9 +170,9 @@ class Auction:
 
     def _bid(self, action: int, sampled: float | None, surcharges: Sequence[float] | None) -> Bid:
         worth = self._candidates.priorities[action]
-        if sampled is not None:
-            worth *= sampled / self._candidates.propensities[action]
-        worth = min(worth * self._boosts.get(action, 1.0), _LARGEST)
+        if sampled is not None and worth > 0.0:
+            worth = min(worth * (sampled / self._candidates.propensities[action]), _LARGEST)
+        worth = min(worth * self.boosts.get(action, 1.0), _LARGEST)
         pays = surcharges is not None and self._plan.charged >> action & 1
         return Bid(action, worth, surcharges[action] if pays and surcharges is not None else 0.0, sampled)
 

@@ -1,28 +1,48 @@
 """Deciding: from a customer's ledger and ranked candidates to who gets the slots."""
 
+from models.gates import Gates
 from models.ledger.allocation import Allocation, Allocator
+from models.ledger.auctions import AuctionRound
+from models.ledger.bids import Auction, Bidding, Market, drawn
+from models.ledger.bundles import Bundles
+from models.ledger.influences import Influences
 from models.ledger.limits import ContactLimits
 from models.ledger.offering import Offering
 from models.ledger.refusals import Refusals
 from models.ledger.rounds import Round
+from models.ledger.spots import mask
 from models.ledger.state import Book, Kin, LedgerState
 from models.ledger.suppressions import Suppressions
 from models.ledger.tallies import Contacts, merged
 from models.plan.spec import PlanSpec
 from models.times import Micros, duration
+from models.volumes.quotes import Volumes
 from schemas.candidates import CandidateSet
 
 
 class Decider:
     """Allocation under one plan, for any customer."""
 
-    def __init__(self, spec: PlanSpec, limits: ContactLimits, suppressions: Suppressions) -> None:
-        """Compile `spec`, whose contact policy is compiled already."""
+    def __init__(
+        self,
+        spec: PlanSpec,
+        limits: ContactLimits,
+        suppressions: Suppressions,
+        influences: Influences,
+        gates: Gates | None,
+        volumes: Volumes | None,
+    ) -> None:
+        """Compile `spec`, whose contact policy, influences and gates are compiled already."""
         self._late = duration(spec.session.late)
         self._keep = spec.contact.keep
         self._limits = limits
         self._suppressions = suppressions
-        self._allocator = Allocator(spec, limits, suppressions)
+        self._influences = influences
+        self._gates = gates
+        self._volumes = volumes
+        self._bundles = Bundles(spec)
+        self._bidding = Bidding(spec)
+        self._allocator = Allocator(spec, limits, suppressions, self._bundles, gates)
 
     def allocate(self, book: Book, candidates: CandidateSet, at: Micros, kin: Kin | None) -> Allocation:
         """Who gets the slots. The book forgets contacts that nothing needs, if it is full.
@@ -35,21 +55,35 @@ class Decider:
         """
         request = candidates.request
         own = self._own(book)
-        household = self._household(own, kin)
-        counts = self._limits.count(own, at, request.brand, household)
+        counts = self._limits.count(own, at, request.brand, self._household(own, kin))
         free = self._keep - len(book.times)
         refusals = Refusals(
             self._allocator,
             counts,
             self._suppressions.active(book.pauses, at, request.brand),
-            brand=request.brand,
+            gates=self._gates,
+            request=request,
             full=free <= 0,
             lost=at < book.lost_until,
             unsure=kin is not None and at < self._sure_from(kin),
         )
         offering = Offering(self._allocator, counts, brand=request.brand, free=free)
-        turn = Round(self._allocator, refusals, offering, request.brand)
+        turn = self._round(book, candidates, at, refusals, offering)
         return turn.allocate(candidates.order, request.placements, request.channel)
+
+    def _round(
+        self, book: Book, candidates: CandidateSet, at: Micros, refusals: Refusals, offering: Offering
+    ) -> Round:
+        """By bids, if anything besides priorities has a say; else by priority alone, which is faster."""
+        brand = candidates.request.brand
+        market = Market(self._volumes, at, brand) if self._volumes is not None else None
+        boosts = self._influences.boosts(book.marks, at) if book.marks else {}
+        chances = drawn(self._bidding, candidates) if candidates.evidence else 0
+        bundled = self._bundles.involved and self._bundles.involved & mask(candidates.order)
+        if not (market or boosts or chances or bundled):
+            return Round(self._allocator, refusals, offering, brand)
+        auction = Auction(self._bidding, candidates, boosts, market)
+        return AuctionRound(self._allocator, refusals, offering, brand, auction=auction, market=market)
 
     def _own(self, book: Book) -> Contacts:
         """The customer's contacts; those that no limit needs any more are forgotten if there are too many."""

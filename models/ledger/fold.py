@@ -10,6 +10,7 @@ import msgspec
 
 from models.arbitration import Arbitration
 from models.folds import Counted, Output
+from models.gates import Gates
 from models.ledger.allocation import MEMORY_LOST, Allocation
 from models.ledger.attribution import (
     LABELS,
@@ -25,6 +26,7 @@ from models.ledger.attribution import (
 )
 from models.ledger.deciding import Decider
 from models.ledger.events import LedgerEvent, customer_of, decode_event, encode_event, order_key
+from models.ledger.influences import Influences
 from models.ledger.limits import ContactLimits
 from models.ledger.records import Reasons, Recorder, feedback, unattributed
 from models.ledger.spots import Spot
@@ -33,6 +35,7 @@ from models.ledger.suppressions import Suppressions
 from models.plan.expressions import compile_filters
 from models.plan.spec import PlanSpec
 from models.times import Micros, duration, micros
+from models.volumes.quotes import Volumes
 from schemas.candidates import CandidateSet
 from schemas.common import OutcomeKind, Stage
 from schemas.decision import LedgerNote
@@ -54,13 +57,17 @@ class LedgerFold:
         digest: str,
         rules: Sequence[tuple[Stage, str]],
         reasons: Reasons | None,
+        gates: Gates | None,
+        volumes: Volumes | None,
     ) -> None:
         self._late = duration(spec.session.late)
         self._keep = spec.contact.keep
         self._keep_ids = spec.dedupe.keep
         self._limits = ContactLimits(spec)
         self._suppressions = Suppressions(spec)
-        self._decider = Decider(spec, self._limits, self._suppressions)
+        self._influences = Influences(spec)
+        self._volumes = volumes
+        self._decider = Decider(spec, self._limits, self._suppressions, self._influences, gates, volumes)
         self._windows = ResponseWindows(spec, remembered=self._limits.longest or self._late)
         self._recorder = Recorder(spec, digest, Arbitration.of(spec), rules, reasons)
         rules_on_signals = [spec.contact.suppressions[index].signal for index in self._suppressions.signals]
@@ -77,6 +84,8 @@ class LedgerFold:
         *,
         rules: Sequence[tuple[Stage, str]],
         reasons: Reasons | None = None,
+        gates: Gates | None = None,
+        volumes: Volumes | None = None,
     ) -> "LedgerFold":
         """The ledger of a plan.
 
@@ -85,8 +94,10 @@ class LedgerFold:
           digest: Its digest.
           rules: Stage and id of each engagement rule, as `CandidateSet.removed_by` counts them.
           reasons: What contributed to the propensity of an offer, by request and action index.
+          gates: What a request alone forbids; None: nothing.
+          volumes: The capacity that all customers share; None: there is no end to it.
         """
-        return cls(spec, digest, rules, reasons)
+        return cls(spec, digest, rules, reasons, gates, volumes)
 
     def initial(self) -> LedgerState:
         """A customer never contacted."""
@@ -145,6 +156,14 @@ class LedgerFold:
         self._prune(book)
         return book.close(self._due(book))
 
+    def ledger_of(self, state: LedgerState) -> LedgerState:
+        """The ledger itself: for those who take `DecideFold` or this one."""
+        return state
+
+    def with_ledger(self, state: LedgerState, ledger: LedgerState) -> LedgerState:
+        """Another ledger in its place."""
+        return ledger
+
     def deadline(self, state: LedgerState) -> Micros | None:
         """When an offer's time is up, or everything can be forgotten."""
         return state.due
@@ -198,7 +217,8 @@ class LedgerFold:
         offers = []
         for placed in allocation.placed:
             item = book.spot(placed.row.key)
-            offers.append(OpenOffer(item, candidates.propensities[placed.action]))
+            propensity = candidates.propensities[placed.action]
+            offers.append(OpenOffer(item, propensity, follows=placed.follows))
             if placed.row.need:
                 book.add_contact(at, item)
         if offers:
@@ -230,8 +250,17 @@ class LedgerFold:
             book.add_contact(made.at, offer.item, committed=True)
         elif offer.contact == RESERVED != contact:
             book.commit_contact(made.at, offer.item)
-        changed = OpenOffer(offer.item, offer.propensity, contact, offer.labelled or labelled)
+        if self._volumes is not None and not offer.follows:
+            self._count(self._volumes, made.at, self._spot(book, offer), offer.contact, contact)
+        changed = OpenOffer(offer.item, offer.propensity, contact, offer.labelled or labelled, offer.follows)
         book.replace_offer(found.decision, found.offer, changed)
+
+    def _count(self, volumes: Volumes, made: Micros, spot: Spot, before: int, contact: int) -> None:
+        """Tell the capacity that all share of a contact that came to nothing, or was made after all."""
+        if contact == RELEASED != before:
+            volumes.release(made, spot)
+        elif before == RELEASED != contact:
+            volumes.take(made, spot)
 
     def _note(self, book: Book, signal: Signal, at: Micros) -> list[Output]:
         if self._matches is None:
@@ -242,6 +271,8 @@ class LedgerFold:
         return []
 
     def _trigger(self, book: Book, kind: OutcomeKind, spot: Spot, at: Micros) -> None:
+        """Let an outcome pause actions and move priorities."""
+        book.marks = self._influences.noted(book.marks, kind, spot, at)
         for index, unit, _ in self._suppressions.by_outcome(kind, spot):
             book.pauses = self._suppressions.trigger(book.pauses, index, unit, at, book.clock - self._late)
 
@@ -318,6 +349,8 @@ class LedgerFold:
             ]
         if book.pauses:
             book.pauses = self._suppressions.pruned(book.pauses, settled)
+        if book.marks:
+            book.marks = self._influences.pruned(book.marks, settled)
         if len(book.open) + len(book.times) < before:
             book.compact()
 
@@ -339,6 +372,7 @@ class LedgerFold:
     def _forgettable(self, book: Book) -> Micros:
         """When no event can depend on anything in the book any more."""
         needed = [book.clock, book.lost_until, self._suppressions.needed_until(book.pauses)]
+        needed.append(self._influences.needed_until(book.marks))
         if book.times:
             needed.append(book.times[-1] + self._limits.longest)
         if book.open:

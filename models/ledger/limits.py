@@ -13,6 +13,7 @@ Sets of actions are the bits of an integer, by plan index.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from copy import copy
 from typing import NamedTuple
 
 from models.ledger.spots import Spot, in_scope, mask, members, plan_spots, spot_of
@@ -255,6 +256,13 @@ class Counts:
         if not filled:
             return set()
         return {i for i, limit in enumerate(self._limits) if filled.get(limit.tally, -1) >= limit.at_most}
+
+    def copy(self) -> "Counts":
+        """The same again, to try out offers on."""
+        found = copy(self)
+        found._counts = [dict(counts) for counts in self._counts]
+        found._peaks = list(self._peaks)
+        return found
 
     def _spare(self, limit: _Limit) -> bool:
         """Whether the limit has room for sure: most limits, most of the time."""

@@ -1,5 +1,7 @@
 """Offering: the offers that one decision has made so far, and what they leave for the next."""
 
+from copy import copy
+
 from models.ledger.allocation import Allocator
 from models.ledger.limits import Counts
 from models.ledger.tallies import Row
@@ -29,6 +31,13 @@ class Offering:
         self._touched |= self._counts.add(row)
         self._free -= row.need > 0
         self.offered |= 1 << action
+
+    def copy(self) -> "Offering":
+        """The same again, to try out offers on."""
+        found = copy(self)
+        found._counts = self._counts.copy()
+        found._touched = set(self._touched)
+        return found
 
     def stops(self, channel: str) -> list[tuple[int, int]]:
         """Number of each rule that refuses more now that offers were made, and the actions it refuses."""

@@ -1,11 +1,13 @@
 """What the ledger says: decisions with every candidate's fate, feedback, and outcomes that answer nothing."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
 from models.arbitration import Arbitration
-from models.ledger.allocation import Allocation, Placed
+from models.experiments.arms import NBA
+from models.ledger.allocation import Allocation, Placed, Terms
 from models.ledger.attribution import LABELS, OpenDecision
 from models.ledger.spots import Spot
 from models.ledger.state import Entry
@@ -22,6 +24,8 @@ from schemas.request import DecisionRequest
 Reasons = Callable[[DecisionRequest, int], tuple[Contribution, ...]]
 
 _SEPARATOR = "\x1f"
+
+_THRESHOLDS = (Stage.ACTION_MATURITY, Stage.PROPENSITY_THRESHOLDS, Stage.PRIORITY_THRESHOLDS)
 
 
 class Recorder:
@@ -47,11 +51,13 @@ class Recorder:
 
     def origin(self, candidates: CandidateSet) -> str:
         """What the offers of one decision have in common, for their feedback."""
-        return _SEPARATOR.join((candidates.request.brand, self._digest, candidates.model_digest))
+        request = candidates.request
+        return _SEPARATOR.join((request.brand, self._digest, candidates.model_digest, request.arm))
 
     def decision(self, candidates: CandidateSet, allocation: Allocation, entry: Entry) -> Decision:
         """The record of one decision."""
         request = candidates.request
+        removed = self._removed(candidates.removed_by)
         return Decision(
             decision_id=request.decision_id,
             signal_id=request.signal_id,
@@ -64,11 +70,14 @@ class Recorder:
             page=request.page,
             placements=request.placements,
             offers=tuple(
-                [self._offer(candidates, placed, rank) for rank, placed in enumerate(allocation.placed, 1)]
+                [
+                    self._offer(candidates, allocation, placed, rank)
+                    for rank, placed in enumerate(allocation.placed, 1)
+                ]
             ),
             ranked=self._ranked(candidates, allocation),
-            removed=self._removed(candidates.removed_by),
-            no_action=_no_action(candidates, allocation),
+            removed=removed,
+            no_action=_no_action(candidates, allocation, {removal.stage for removal in removed}),
             attributes=request.attributes,
             context=request.context,
             ledger_sequence=entry.sequence,
@@ -77,9 +86,21 @@ class Recorder:
             plan_digest=self._digest,
             model_digest=candidates.model_digest,
             trace=request.trace,
+            household_id=request.household_id,
+            arm=request.arm,
+            prices=allocation.terms.quote if allocation.terms else (),
         )
 
-    def _offer(self, candidates: CandidateSet, placed: Placed, rank: int) -> Offer:
+    def _offer(self, candidates: CandidateSet, allocation: Allocation, placed: Placed, rank: int) -> Offer:
+        offer = self._plain_offer(candidates, placed, rank)
+        own = _own_propensity(candidates, placed.action)
+        if own is None and allocation.terms is None and not placed.fallback:
+            return offer
+        return msgspec.structs.replace(
+            offer, model_propensity=own, **_won(candidates, placed, allocation.terms)
+        )
+
+    def _plain_offer(self, candidates: CandidateSet, placed: Placed, rank: int) -> Offer:
         action, spot = placed.action, placed.row.spot
         return Offer(
             rank=rank,
@@ -101,6 +122,15 @@ class Recorder:
         )
 
     def _ranked(self, candidates: CandidateSet, allocation: Allocation) -> tuple[Candidate, ...]:
+        plain = self._plain_ranked(candidates, allocation)
+        if allocation.terms is None and not candidates.model_propensities:
+            return plain
+        return tuple(
+            msgspec.structs.replace(candidate, **_moved(candidates, action, allocation.terms))
+            for candidate, action in zip(plain, candidates.order, strict=True)
+        )
+
+    def _plain_ranked(self, candidates: CandidateSet, allocation: Allocation) -> tuple[Candidate, ...]:
         propensities, weights, priorities = (
             candidates.propensities,
             candidates.context_weights,
@@ -138,11 +168,60 @@ class Recorder:
         )
 
 
-def _no_action(candidates: CandidateSet, allocation: Allocation) -> str | None:
+def _moved(candidates: CandidateSet, action: int, terms: Terms | None) -> dict[str, Any]:
+    """What a candidate carries besides the factors of its priority."""
+    found: dict[str, Any] = {"model_propensity": _own_propensity(candidates, action)}
+    if terms is not None:
+        found |= {
+            "evidence": candidates.evidence[action] if terms.drawn >> action & 1 else None,
+            "boost": terms.boosts.get(action, 1.0),
+            "price": terms.prices.get(action, 0.0),
+        }
+    return found
+
+
+def _won(candidates: CandidateSet, placed: Placed, terms: Terms | None) -> dict[str, Any]:
+    """How an offer came to its slot, where not by its priority alone."""
+    found: dict[str, Any] = {"bundle": placed.bundle, "fallback": placed.fallback}
+    if terms is not None and placed.bid is not None:
+        found |= {
+            "sampled": placed.bid.sampled,
+            "boost": terms.boosts.get(placed.action, 1.0),
+            "price": placed.bid.price,
+            "bid": None if placed.fallback else placed.bid.amount,
+            **_contenders(candidates, placed, terms),
+        }
+    return found
+
+
+def _contenders(candidates: CandidateSet, placed: Placed, terms: Terms) -> dict[str, Any]:
+    """Who could have won the slot, by rank; and their prices, unless they are what the candidates say."""
+    rank = {action: number for number, action in enumerate(candidates.order, 1)}
+    bids = sorted(placed.contenders, key=lambda bid: rank[bid.action])
+    as_said = all(bid.price == terms.prices.get(bid.action, 0.0) for bid in bids)
+    return {
+        "contenders": tuple(rank[bid.action] for bid in bids),
+        "contender_prices": () if as_said else tuple(bid.price for bid in bids),
+    }
+
+
+def _own_propensity(candidates: CandidateSet, action: int) -> float | None:
+    """The model's own propensity, where it is not the one that was used."""
+    if not candidates.model_propensities:
+        return None
+    own = candidates.model_propensities[action]
+    return None if own == candidates.propensities[action] else own
+
+
+def _no_action(candidates: CandidateSet, allocation: Allocation, stages: set[Stage]) -> str | None:
+    """Why nothing is offered: of those who got furthest, in the words of the funnel."""
     if candidates.order:
         return allocation.no_action
-    removed = any(rule >= 0 for rule in candidates.removed_by)
-    return "all_removed_by_engagement_policy" if removed else "no_candidates"
+    if not stages:
+        return "no_candidates"
+    if any(stage in stages for stage in _THRESHOLDS):
+        return "all_below_thresholds"
+    return "universal_holdout" if Stage.UNIVERSAL_HOLDOUT in stages else "all_removed_by_engagement_policy"
 
 
 def feedback(
@@ -172,7 +251,7 @@ def feedback(
       entry: Its place in the ledger.
       outcome: The outcome.
     """
-    brand, plan_digest, model_digest = origin.split(_SEPARATOR)
+    brand, plan_digest, model_digest, *arm = origin.split(_SEPARATOR)
     rank = position + 1
     return Feedback(
         feedback_id=outcome.outcome_id if outcome else f"{made.decision_id}:{rank}:{kind}",
@@ -201,6 +280,7 @@ def feedback(
         ledger_sequence=entry.sequence,
         ledger_since=moment(entry.since),
         notes=entry.notes,
+        arm=arm[0] if arm else NBA,
     )
 
 

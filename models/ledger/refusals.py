@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 
+from models.gates import Gates
 from models.ledger.allocation import Allocator
 from models.ledger.limits import Counts
 from models.ledger.spots import members
 from models.ledger.suppressions import Paused
+from schemas.request import DecisionRequest
 
 
 class Refusals:
@@ -17,7 +19,8 @@ class Refusals:
         counts: Counts,
         paused: Paused,
         *,
-        brand: str,
+        gates: Gates | None = None,
+        request: DecisionRequest,
         full: bool,
         lost: bool,
         unsure: bool,
@@ -28,7 +31,8 @@ class Refusals:
           plan: The compiled plan.
           counts: The customer's contacts, as limits see them.
           paused: What suppressions pause.
-          brand: That of the request.
+          gates: What the request alone forbids; None: nothing.
+          request: What is asked for.
           full: Whether no more contacts can be remembered.
           lost: Whether the past could not be read.
           unsure: Whether the household's contacts are not all known.
@@ -36,7 +40,9 @@ class Refusals:
         self._plan = plan
         self._counts = counts
         self._paused = paused
-        self._brand = brand
+        self._gates = gates
+        self._request = request
+        self._brand = request.brand
         self._full = full
         self._lost = lost
         self._unsure = unsure
@@ -67,7 +73,10 @@ class Refusals:
 
     def _rules(self, channel: str) -> Iterator[tuple[int, int]]:
         plan = self._plan
-        yield from self._paused.within(channel)
+        if self._gates is not None:
+            yield from self._gates.refused(self._request, channel)
+        for rule, bits in self._paused.within(channel):
+            yield plan.first_suppression + rule, bits
         for limit, bits in self._counts.refused(channel):
             yield plan.first_limit + limit, bits
         if self._full:
@@ -102,14 +111,16 @@ class Refusals:
         return found
 
     def _find_treatments(self, channel: str) -> Mapping[int, Mapping[str, int]]:
-        limits, paused = self._counts.refused_treatments(channel), self._paused.treatments
-        if not limits:
-            return paused
-        first = self._plan.first_limit
-        found = {
-            action: {name: first + limit for name, limit in refused.items()}
-            for action, refused in limits.items()
-        }
-        for action, names in paused.items():
-            found.setdefault(action, {}).update(names)
+        plan = self._plan
+        sources = [
+            (0, self._gates.refused_treatments(self._request, channel) if self._gates is not None else {}),
+            (plan.first_suppression, self._paused.treatments),
+            (plan.first_limit, self._counts.refused_treatments(channel)),
+        ]
+        found: dict[int, dict[str, int]] = {}
+        for first, by_action in sources:
+            for action, refused in by_action.items():
+                known = found.setdefault(action, {})
+                for name, rule in refused.items():
+                    known.setdefault(name, first + rule)
         return found

@@ -1,16 +1,17 @@
 """Rounds: one decision's slots, filled one after the other with the best candidates allowed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from models.ledger.allocation import Allocation, Allocator, Placed, mask_union
+from models.ledger.allocation import Allocation, Allocator, Placed, Terms
 from models.ledger.offering import Offering
 from models.ledger.refusals import Refusals
 from models.ledger.spots import mask
+from models.ledger.tallies import Row
 from models.ledger.verdicts import Judge
 
 
 class Round:
-    """The allocation of one decision, while it is made. Sets of actions are the bits of an integer."""
+    """The allocation of one decision by priority, while it is made. Sets of actions are the bits of an integer."""
 
     def __init__(self, plan: Allocator, refusals: Refusals, offering: Offering, brand: str) -> None:
         """Before anything is offered; `offering` is changed."""
@@ -19,7 +20,7 @@ class Round:
         self._offering = offering
         self._brand = brand
         self._stopped: dict[int, int] = {}
-        """By action whose turn came: the rule that stopped it because of offers made just before."""
+        """By action whose turn came: the rule that stopped it then."""
 
     def allocate(self, order: Sequence[int], placements: Iterable[str], channel: str) -> Allocation:
         """Fill each placement's slots in turn with the best candidates allowed, no action twice.
@@ -35,19 +36,21 @@ class Round:
         allowed = {name: self._plan.fits[name] & candidates & ~mask(refused[name]) for name in asked}
         placed: list[Placed] = []
         for name, place in asked.items():
-            placed += self._fill(name, place, allowed[name], order)
+            found = self._fill(name, place, allowed[name] & ~self._plan.reserve, order)
+            placed += found or self._fall_back(name, place, allowed[name])
         judge = Judge(self._plan, asked, refused, allowed, self._stopped)
-        fitting = mask_union(self._plan.fits[name] for name in asked) & candidates
-        nothing = "contact_policy" if fitting else "no_treatment_for_placements"
-        return Allocation(placed, judge.verdicts(order, self._offering.offered), None if placed else nothing)
+        verdicts = judge.verdicts(order, self._offering.offered)
+        no_action = None if placed else judge.no_action(order, verdicts)
+        return Allocation(placed, verdicts, no_action, self._terms(order, asked))
 
-    def _fill(self, placement: str, channel: str, allowed: int, order: Sequence[int]) -> list[Placed]:
+    def _fill(self, placement: str, channel: str, competing: int, order: Sequence[int]) -> list[Placed]:
+        """The offers of one placement, from those who compete for it."""
         placed: list[Placed] = []
         slots = self._plan.placements[placement].slots
-        fitting = allowed & ~self._offering.offered
+        competing &= ~self._offering.offered
         stops = self._offering.stops(channel)
-        for action in order if fitting else ():
-            if not fitting >> action & 1:
+        for action in order if competing else ():
+            if not competing >> action & 1:
                 continue
             rule = next((rule for rule, bits in stops if bits >> action & 1), None)
             if rule is not None:
@@ -59,8 +62,30 @@ class Round:
             stops = self._offering.stops(channel)
         return placed
 
+    def _fall_back(self, placement: str, channel: str, allowed: int) -> list[Placed]:
+        """The placement's fallback, if it may be offered."""
+        action = self._plan.fallbacks.get(placement)
+        if action is None or not (allowed & ~self._offering.offered) >> action & 1:
+            return []
+        rule = self._halt(action, channel)
+        if rule is not None:
+            self._stopped.setdefault(action, rule)
+            return []
+        return [self._place(action, placement, channel, 1)._replace(fallback=True)]
+
+    def _halt(self, action: int, channel: str) -> int | None:
+        """The rule that stops an action now that others were offered."""
+        return next((rule for rule, bits in self._offering.stops(channel) if bits >> action & 1), None)
+
     def _place(self, action: int, placement: str, channel: str, slot: int) -> Placed:
-        treatment = self._refusals.treatment(action, placement, channel)
-        row = self._plan.row(action, treatment, channel, placement, self._brand)
+        row = self._row(action, placement, channel)
         self._offering.add(action, row)
         return Placed(action, slot, row)
+
+    def _row(self, action: int, placement: str, channel: str) -> Row:
+        treatment = self._refusals.treatment(action, placement, channel)
+        return self._plan.row(action, treatment, channel, placement, self._brand)
+
+    def _terms(self, order: Sequence[int], asked: Mapping[str, str]) -> Terms | None:  # noqa: ARG002
+        """What had a say besides priorities."""
+        return None

@@ -2,7 +2,8 @@
 
 Bounds: at most `contact.keep` contacts (more only by offers that a channel first reports as lost and then as seen), at
 most `contact.keep` open offers (the oldest are closed first; their silence then says nothing), `dedupe.keep` decision
-ids, and per suppression rule and unit what `models.ledger.suppressions` says. Everything goes once nothing is needed.
+ids, `models.ledger.influences.MOST_MARKS` outcomes that move priorities, and per suppression rule and unit what
+`models.ledger.suppressions` says. Everything goes once nothing is needed.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -14,6 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from models.ledger.attribution import OpenDecision, OpenOffer
+from models.ledger.influences import Mark
 from models.ledger.suppressions import Pause
 from models.times import NEVER, Micros, moment
 from schemas.decision import LedgerNote
@@ -86,6 +88,8 @@ class LedgerState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Changes by signals since the latest record, `MOST_NOTES` at most."""
     committed: tuple[bool, ...] = ()
     """Whether each contact was committed, aligned with `times`."""
+    marks: tuple[Mark, ...] = ()
+    """Outcomes that move priorities, ascending by time."""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -147,6 +151,7 @@ class Book:
         self.committed = list(state.committed)
         self.open = list(state.open)
         self.pauses: Sequence[Pause] = state.pauses
+        self.marks: Sequence[Mark] = state.marks
         self.since = state.since
         self.notes: Sequence[Noted] = state.notes
 
@@ -168,6 +173,7 @@ class Book:
             self.since,
             tuple(self.notes),
             tuple(self.committed),
+            tuple(self.marks),
         )
 
     def enter(self, at: Micros) -> Entry:
@@ -286,7 +292,9 @@ class Book:
                 decision.decision_id,
                 new_origin[decision.origin],
                 tuple(
-                    OpenOffer(new_item[offer.item], offer.propensity, offer.contact, offer.labelled)
+                    OpenOffer(
+                        new_item[offer.item], offer.propensity, offer.contact, offer.labelled, offer.follows
+                    )
                     for offer in decision.offers
                 ),
             )

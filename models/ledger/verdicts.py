@@ -1,4 +1,4 @@
-"""Verdicts: what became of each candidate, in the words of the funnel."""
+"""Verdicts: what became of each candidate, in the words of the funnel; and why nothing was offered, if nothing was."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,6 +8,20 @@ from schemas.common import Stage
 _OFFERED: Verdict = (Stage.OUTPUT, None)
 _OUTRANKED: Verdict = (Stage.ARBITRATION, None)
 _NO_TREATMENT: Verdict = (Stage.TREATMENT_PLACEMENTS, None)
+
+_NO_ACTION = {
+    Stage.TREATMENT_AVAILABILITY: "not_permitted_here",
+    Stage.TREATMENT_EMERGENCY_EXCLUSION: "not_permitted_here",
+    Stage.TREATMENT_ELIGIBILITY: "not_permitted_here",
+    Stage.CHANNEL_AVAILABILITY: "not_permitted_here",
+    Stage.ACTION_SUPPRESSIONS: "contact_policy",
+    Stage.TREATMENT_SUPPRESSIONS: "contact_policy",
+    Stage.CONTACT_LIMITS: "contact_policy",
+    Stage.CHANNEL_LIMITS: "contact_policy",
+    Stage.VOLUME_CONSTRAINTS: "volume_constraints",
+    Stage.BUNDLING: "incomplete_bundle",
+}
+"""What stopped the best candidate that fits, in a word; others are not_permitted_here."""
 
 
 class Judge:
@@ -44,14 +58,27 @@ class Judge:
             if offered >> action & 1:
                 verdict = _OFFERED
             elif self._allowed >> action & 1:
-                stop = self._stopped.get(action)
-                verdict = _OUTRANKED if stop is None else self._plan.rules[stop]
+                verdict = self._passed_over(action)
             elif action not in anywhere:
                 verdict = _NO_TREATMENT
             else:
                 verdict = self._refusal(action)
             found.append(verdict)
         return found
+
+    def no_action(self, order: Sequence[int], verdicts: Sequence[Verdict]) -> str:
+        """Why nothing was offered, though there were candidates: what became of the best that fits anywhere."""
+        for action, (stage, _) in zip(order, verdicts, strict=True):
+            if any(self._plan.fits[name] >> action & 1 for name in self._asked):
+                return _NO_ACTION.get(stage, "not_permitted_here")
+        return "no_treatment_for_placements"
+
+    def _passed_over(self, action: int) -> Verdict:
+        """Why a candidate that was refused nowhere was not offered."""
+        stop = self._stopped.get(action)
+        if stop is None and action in self._plan.bundles.tied:
+            stop = self._plan.first_bundle + self._plan.bundles.tied[action]
+        return _OUTRANKED if stop is None else self._plan.rules[stop]
 
     def _refusal(self, action: int) -> Verdict:
         """Why a candidate could be offered nowhere: the rule at the first placement that it fits.
