@@ -10,7 +10,7 @@ from schemas import Decision, Feedback
 Record = Decision | Feedback
 Sealed = TypeVar("Sealed", Decision, Feedback)
 
-_SEAL_BYTES = 16
+SEAL_BYTES = 16
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
 
 
@@ -22,7 +22,7 @@ def canonical(record: Record) -> bytes:
 def seal_of(record: Record) -> str:
     """The seal that belongs on a record: 32 hex digits of BLAKE2b over its canonical bytes without a seal."""
     bare = msgspec.structs.replace(record, seal="") if record.seal else record
-    return blake2b(canonical(bare), digest_size=_SEAL_BYTES).hexdigest()
+    return blake2b(canonical(bare), digest_size=SEAL_BYTES).hexdigest()
 
 
 def sealed(record: Sealed) -> Sealed:

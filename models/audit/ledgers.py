@@ -1,0 +1,292 @@
+"""The replay of one contact ledger: its records, in their recorded sequence, recomputed one by one.
+
+A ledger follows from its changes, and every change is recorded: decisions and feedback are records, changes by signals
+are notes in the next record. A decision is recomputed from its own request and context and from the ledger as
+recomputed so far; nothing of a record's answer is used to recompute it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import msgspec
+
+from models.audit.differences import differences, mismatching_bytes
+from models.audit.findings import Finding, FindingKind
+from models.audit.seals import SEAL_BYTES, Record, canonical, intact, seal_of
+from models.experiments.arms import Arms
+from models.folds import Output, advance
+from models.funnel import Funnel
+from models.identity import decision_id
+from models.ledger import LedgerFold, LedgerState
+from models.ledger.state import NOTES_LOST
+from models.plan.compiled import Plan
+from models.times import NEVER, Micros, duration, micros
+from schemas import Decision, DecisionRequest, Feedback, Outcome, OutcomeKind
+from schemas.decision import LedgerNote
+
+_RECORDS = (Decision, Feedback)
+
+
+class Recorded(NamedTuple):
+    """A record, and the file it was read from."""
+
+    record: Record
+    file: str
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was recomputed."""
+
+    decisions: int = 0
+    feedback: int = 0
+    mismatching_bytes: int = 0
+    other_plans: dict[str, int] = field(default_factory=dict)
+    """Records, as they were written, of plans that are not this one, by digest."""
+
+
+@dataclass(frozen=True, eq=False)
+class Replayer:
+    """What a replay needs of a plan."""
+
+    digest: str
+    late: Micros
+    arms: Arms
+    funnel: Funnel
+    fold: LedgerFold
+
+    @classmethod
+    def of(cls, plan: Plan) -> "Replayer":
+        """The replayer of records that this plan made."""
+        return cls(
+            plan.digest, duration(plan.spec.session.late), Arms.of(plan.spec), plan.funnel, plan.ledger_fold()
+        )
+
+    def replay(
+        self, records: Sequence[Recorded], tally: Tally, *, complete: bool = True
+    ) -> Iterator[Finding]:
+        """Recompute the records of one ledger and say what is not as it should be.
+
+        Args:
+          records: All with one customer and one `ledger_since`, in any order.
+          tally: Adds up what was done.
+          complete: Whether the input had ended when the records were taken, so that no silence is outstanding.
+        """
+        return _Ledger(self, tally).replay(records, complete=complete)
+
+    def request(self, decision: Decision) -> DecisionRequest:
+        """The request that a decision answers, as recorded; what follows from other fields is recomputed."""
+        return DecisionRequest(
+            decision_id=decision_id(decision.signal_id, self.digest),
+            signal_id=decision.signal_id,
+            customer_id=decision.customer_id,
+            requested_at=decision.decided_at,
+            brand=decision.brand,
+            channel=decision.channel,
+            direction=decision.direction,
+            placements=decision.placements,
+            trigger=decision.trigger,
+            page=decision.page,
+            attributes=decision.attributes,
+            context=decision.context,
+            plan_digest=self.digest,
+            trace=decision.trace,
+            household_id=decision.household_id,
+            arm=self.arms.arm(decision.customer_id, decision.decided_at),
+        )
+
+
+class _Ledger:
+    """One ledger, while it is replayed."""
+
+    def __init__(self, replayer: Replayer, tally: Tally) -> None:
+        self._plan = replayer
+        self._tally = tally
+        self._state: LedgerState = replayer.fold.initial()
+        self._made: dict[int, Record] = {}
+        """Recomputed records, by their place, that are still to be compared."""
+
+    def replay(self, records: Sequence[Recorded], *, complete: bool) -> Iterator[Finding]:
+        place = 1
+        for recorded in _in_sequence(records):
+            record = recorded.record
+            if record.ledger_sequence < place:
+                yield _surplus(recorded)
+                continue
+            for note in record.notes:
+                if note.rule == NOTES_LOST:
+                    yield _finding(FindingKind.NOTES_LOST, recorded)
+                    return
+                yield from self._missing(recorded, place, note.sequence)
+                yield from self._note(recorded, note)
+                place = max(place, note.sequence + 1)
+            yield from self._missing(recorded, place, record.ledger_sequence)
+            yield from self._recompute(recorded)
+            place = record.ledger_sequence + 1
+        if complete:
+            yield from self._outstanding(place)
+
+    def _missing(self, recorded: Recorded, first: int, following: int) -> Iterator[Finding]:
+        """The changes from `first` to before `following` have no record. Silences among them can be recomputed."""
+        if first >= following:
+            return
+        self._attempt(lambda: self._expire(_at(recorded.record)))
+        silent = [self._made.pop(place) for place in sorted(self._made) if first <= place < following]
+        for made in silent:
+            yield _missing(made)
+        if len(silent) < following - first:
+            note = f"not all changes from {first} to {following - 1} of its ledger, before it, have a record"
+            yield _finding(FindingKind.MISSING, recorded, note=note)
+
+    def _note(self, recorded: Recorded, note: LedgerNote) -> Iterator[Finding]:
+        fold, customer = self._plan.fold, recorded.record.customer_id
+        stumbled = self._attempt(lambda: (fold.noted(self._state, note, customer), []))
+        if stumbled:
+            yield _finding(FindingKind.DIFFERS, recorded, field="notes", note=stumbled)
+
+    def _recompute(self, recorded: Recorded) -> Iterator[Finding]:
+        record, stumbled = recorded.record, ""
+        place = record.ledger_sequence
+        self._tally.decisions += isinstance(record, Decision)
+        self._tally.feedback += isinstance(record, Feedback)
+        if place not in self._made:
+            self._go_to(record)
+            stumbled = self._attempt(lambda: self._apply(record))
+        yield from self._compare(recorded, self._made.pop(place, None), stumbled)
+
+    def _go_to(self, record: Record) -> None:
+        """Go on right before the record, if changes there are missing: one finding for them is enough."""
+        before = record.ledger_sequence - 1
+        if self._state.sequence != before:
+            opened = micros(record.ledger_since) if record.ledger_since else self._state.since
+            self._state = msgspec.structs.replace(self._state, sequence=before, since=opened)
+
+    def _attempt(self, step: Callable[[], tuple[LedgerState, list[Output]]]) -> str:
+        """Take a step and keep what it yields; where it fails, say how. A changed record can make any code stumble."""
+        try:
+            self._state, outputs = step()
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+        self._made.update({each.ledger_sequence: each for each in outputs if isinstance(each, _RECORDS)})
+        return ""
+
+    def _expire(self, now: Micros) -> tuple[LedgerState, list[Output]]:
+        state, outputs = self._plan.fold.expire(self._state, now)
+        return (
+            (state, outputs) if state.sequence else (self._state, [])
+        )  # records after it: nothing was forgotten
+
+    def _apply(self, record: Record) -> tuple[LedgerState, list[Output]]:
+        """What follows from the event that a record tells of."""
+        fold = self._plan.fold
+        if isinstance(record, Decision):
+            return advance(fold, self._state, self._plan.funnel.candidates(self._plan.request(record)))
+        if _is_silence(record):
+            return fold.expire(self._state, micros(record.occurred_at) + self._plan.late + 1)
+        return advance(fold, self._state, _outcome(record))
+
+    def _compare(self, recorded: Recorded, made: Record | None, stumbled: str) -> Iterator[Finding]:
+        bare = msgspec.structs.replace(recorded.record, seal="")
+        data = canonical(bare)
+        seal = blake2b(data, digest_size=SEAL_BYTES).hexdigest()
+        whole = seal == recorded.record.seal
+        if whole and recorded.record.plan_digest != self._plan.digest:
+            others = self._tally.other_plans
+            others[recorded.record.plan_digest] = others.get(recorded.record.plan_digest, 0) + 1
+            return
+        again = canonical(made) if made is not None else b""
+        if whole and data == again:
+            return
+        self._tally.mismatching_bytes += mismatching_bytes(data, again)
+        if made is None:
+            kind = FindingKind.NOT_RECOMPUTED if whole else FindingKind.RECORD_CHANGED
+            yield _finding(kind, recorded, field="" if whole else "record", note=stumbled)
+        elif whole:
+            yield from self._differing(FindingKind.DIFFERS, recorded, bare, made, "")
+        else:
+            yield from self._changed(recorded, bare, made)
+
+    def _changed(self, recorded: Recorded, bare: Record, made: Record) -> Iterator[Finding]:
+        """A record whose seal does not fit. If the seal fits what was recomputed, it is known what was changed."""
+        if type(made) is type(bare) and seal_of(made) == recorded.record.seal:
+            yield from self._differing(FindingKind.RECORD_CHANGED, recorded, bare, made, "")
+            return
+        note = "the seal, or something that the record is recomputed from"
+        follows = list(
+            self._differing(FindingKind.RECORD_CHANGED, recorded, bare, made, "follows from the change")
+        )
+        yield _finding(FindingKind.RECORD_CHANGED, recorded, field="record", note=note)
+        yield from follows
+
+    def _differing(
+        self, kind: FindingKind, recorded: Recorded, bare: Record, made: Record, note: str
+    ) -> Iterator[Finding]:
+        for field_, was, now in differences(bare, made):
+            yield _finding(kind, recorded, field=field_, recorded=was, recomputed=now, note=note)
+
+    def _outstanding(self, place: int) -> Iterator[Finding]:
+        """What follows after the last record: nothing, or records are missing."""
+        self._attempt(lambda: self._plan.fold.expire(self._state, NEVER))
+        yield from (_missing(made) for at, made in sorted(self._made.items()) if at >= place)
+
+
+def _in_sequence(records: Sequence[Recorded]) -> list[Recorded]:
+    """By sequence; of two that claim one place, the one that is as it was written."""
+    taken = Counter(each.record.ledger_sequence for each in records)
+    contested = {place for place, claims in taken.items() if claims > 1}
+
+    def key(each: Recorded) -> tuple[int, bool]:
+        place = each.record.ledger_sequence
+        return place, place in contested and not intact(each.record)
+
+    return sorted(records, key=key)
+
+
+def _surplus(recorded: Recorded) -> Finding:
+    if intact(recorded.record):
+        return _finding(FindingKind.SURPLUS, recorded, note=f"change {recorded.record.ledger_sequence}")
+    note = "its place in the ledger is taken by another"
+    return _finding(FindingKind.RECORD_CHANGED, recorded, field="record", note=note)
+
+
+def _outcome(record: Feedback) -> Outcome:
+    """The outcome that a feedback tells of, attributed as it was."""
+    return Outcome(
+        outcome_id=record.feedback_id,
+        customer_id=record.customer_id,
+        occurred_at=record.occurred_at,
+        kind=record.outcome,
+        decision_id=record.decision_id,
+        rank=record.rank,
+        value=record.value,
+        trace=record.trace,
+    )
+
+
+def _is_silence(record: Feedback) -> bool:
+    named = f"{record.decision_id}:{record.rank}:{OutcomeKind.NO_RESPONSE}"
+    return record.outcome is OutcomeKind.NO_RESPONSE and record.feedback_id == named
+
+
+def _finding(kind: FindingKind, of: Recorded, **said: Any) -> Finding:
+    return Finding(kind=kind, file=of.file, table=_table(of.record), record=_id(of.record), **said)
+
+
+def _missing(made: Record) -> Finding:
+    """A record that follows from the others and is not there."""
+    return Finding(kind=FindingKind.MISSING, table=_table(made), record=_id(made))
+
+
+def _at(record: Record) -> Micros:
+    return micros(record.decided_at if isinstance(record, Decision) else record.occurred_at)
+
+
+def _table(record: Record) -> str:
+    return "decisions" if isinstance(record, Decision) else "feedback"
+
+
+def _id(record: Record) -> str:
+    return record.decision_id if isinstance(record, Decision) else record.feedback_id
