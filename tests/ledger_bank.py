@@ -73,6 +73,7 @@ def plan(
                 "deposits": {"issue": "grow"},
                 "care": {"issue": "help"},
             },
+            "care": {"waived": "these customers have contacts, but no circumstances"},
             "actions": actions if actions is not None else [_action(*row) for row in ACTIONS],
             "contact": {"limits": list(limits), "suppressions": list(suppressions), **(contact or {})},
             **changes,
