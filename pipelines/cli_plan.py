@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING
 
+from pipelines.cli_diff import add_diff
 from pipelines.locate import UsageError, find_plan
 
 if TYPE_CHECKING:  # argparse has no public name for it
@@ -23,14 +24,15 @@ parts without effect. Notes: what nothing uses; they change no exit."""
 
 
 def add_plan(commands: "Commands") -> None:
-    """Add `plan` with its own commands: check, explain."""
-    text = "check and explain decision plans before they run"
+    """Add `plan` with its own commands: check, explain, diff."""
+    text = "check, explain and compare decision plans before they run"
     parser = commands.add_parser(
         "plan", help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False
     )
     of_plan = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="plan_command")
     _add_check(of_plan)
     _add_explain(of_plan)
+    add_diff(of_plan)
 
 
 def _add(

@@ -1,13 +1,14 @@
 """Folding a history under one plan: by customer, or all customers together where they share something."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
-from models.decide import DecideFold, Event
-from models.folds import fold_events
+from models.decide import Event
+from models.folds import Fold, fold_events
 from models.replaying.watch import Watch
 
 
-def replay(fold: DecideFold, events: Iterable[Event], watch: Watch) -> None:
+def replay(fold: Fold[Any, Event], events: Iterable[Event], watch: Watch) -> None:
     """Fold the events of one key, in the given order, as every host does; `watch` counts what comes out."""
 
     def heard() -> Iterator[Event]:
