@@ -1,7 +1,7 @@
 """The book of capacity: contacts of all customers, counted and priced."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from models.plan.spec import PlanSpec
@@ -24,7 +24,7 @@ class VolumeBook:
     The same calls in the same order give the same quotes; there is no clock but that of the events.
     """
 
-    def __init__(self, spec: PlanSpec, past: Past) -> None:
+    def __init__(self, spec: PlanSpec, past: Past, pacer: Callable[..., Pacer] = Pacer) -> None:
         self._coverage = Coverage(spec)
         ceiling = _ceiling(spec)
         self._windows: list[Window] = []
@@ -32,7 +32,7 @@ class VolumeBook:
         for constraint in self._coverage.constraints:
             window = window_of(constraint, spec.time_zone)
             self._windows.append(window)
-            self._pacers.append(Pacer(constraint, window, ceiling))
+            self._pacers.append(pacer(constraint, window, ceiling))
         self._exempt = {
             action.id for action in spec.actions if action.message_class in frozenset(spec.contact.exempt)
         }
@@ -74,7 +74,7 @@ class VolumeBook:
         for number in reach.constraints:
             using, other = -math.inf, 0.0
             for governing, bid in zip(reach.kinds, best, strict=True):
-                net = bid - sum(self._prices[each] for each in governing if each != number)
+                net = bid - sum(max(0.0, self._prices[each]) for each in governing if each != number)
                 if number in governing:
                     using = max(using, net)
                 else:

@@ -24,6 +24,10 @@ SIDE = math.ceil(math.log(1e12) / math.log(RATIO))
 SIZE = 2 * SIDE + 1
 NEWEST = 0.5
 """Weight of the latest window in what is expected of the next."""
+RECENT = 0.8
+"""What a phase says of those not seen yet, as a share of what the one after it says."""
+UNKNOWN = 2.0
+"""Phases not seen yet are believed to be so much busier: capacity given away at night cannot be had back at noon."""
 GAP = 8
 """So many windows without any event, and all that was known is out of date."""
 
@@ -62,6 +66,7 @@ class Demand:
         self._prior_share = prior_share
         self._now: Floats = np.zeros((PHASES, SIZE))
         self._before: Floats = np.zeros((PHASES, SIZE))
+        self._before_by_phase: Floats = np.zeros(PHASES)
         self._known: Floats = np.zeros(PHASES)
         """Per phase: 1 if it is in `_before`."""
         self._span: Span | None = None
@@ -104,25 +109,29 @@ class Demand:
         done = self._share(span, at)
         weights = _cover(done, horizon / length)
         passed = _cover(0.0, done)
-        expected = float(passed @ self._before.sum(axis=1))
-        strength = (self._now.sum() + self._weight) / (expected + self._weight) if self._known.any() else 1.0
+        expected = float(passed @ self._before_by_phase)
+        strength = (self.count + self._weight) / (expected + self._weight) if self._known.any() else 1.0
         known: Floats = (weights * self._known) @ self._before * strength
         unknown = float(weights @ (1.0 - self._known)) / PHASES
         if unknown > 0:
-            known += unknown * self._mean(done)
+            known += UNKNOWN * unknown * self._mean(done)
         return known
 
     @property
     def _weight(self) -> float:
-        """How much this window has to say before it weighs as much as those before."""
-        return max(self._prior, 20.0, 0.05 * float(self._before.sum()))
+        """How many contacts this window must have seen to say as much of its rest as those before."""
+        return max(self._prior, 20.0, float(self._before_by_phase.sum()))
 
     def _mean(self, done: float) -> Floats:
-        """What is wanted in a whole window, by the mean of the phases seen in this one and before."""
-        wanted = self._now.sum(axis=0) + self._before.sum(axis=0)
+        """What is wanted in a whole window, by the phases seen, mostly the latest."""
+        last = min(PHASES - 1, int(done * PHASES))
+        age = (last - np.arange(PHASES)) % PHASES
+        fading = RECENT**age
+        wanted: Floats = fading @ np.where((age <= last)[:, None], self._now, self._before)
         wanted[SIDE + 1] += self._prior
-        seen = max(0.0, done - self._since) + float(self._known.sum()) / PHASES + self._prior_share
-        return wanted / max(seen, 1e-9)
+        passed = _cover(self._since, max(0.0, done - self._since))
+        seen = float(fading @ np.where(age <= last, passed, self._known)) / PHASES
+        return np.divide(wanted, max(seen + self._prior_share, 1e-9))
 
     def _close(self, following: Span) -> None:
         """A window is over: what it saw becomes what is expected."""
@@ -130,13 +139,14 @@ class Demand:
         assert last is not None
         missed = (following.begins - last.ends) // (last.ends - last.begins)
         if missed >= GAP:
-            self._before[:], self._known[:] = 0.0, 0.0
+            self._before[:], self._before_by_phase[:], self._known[:] = 0.0, 0.0, 0.0
         else:
             seen = np.ones(PHASES)
-            seen[: math.ceil(self._since * PHASES)] = 0.0
+            seen[: round(self._since * PHASES)] = 0.0
             newest = np.where(self._known > 0, NEWEST, 1.0) * seen
             self._before += newest[:, None] * (self._now - self._before)
             self._known = np.maximum(self._known, seen)
+            self._before_by_phase[:] = self._before.sum(axis=1)
             self.whole = self.whole or bool(self._known.all())
         self._now = np.zeros((PHASES, SIZE))
         self._since, self.count = 0.0, 0

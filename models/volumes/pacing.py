@@ -12,7 +12,7 @@ import numpy as np
 
 from models.plan.spec import VolumeSpec
 from models.times import Micros
-from models.volumes.demand import BOUNDS, RATIO, SIDE, SIZE, Demand
+from models.volumes.demand import BOUNDS, RATIO, SIDE, SIZE, UNKNOWN, Demand
 from models.volumes.windows import Window
 
 TICKS = 192
@@ -20,8 +20,8 @@ TICKS = 192
 NEWS = 1.1
 """When demand has grown by this factor within a tick, the next begins at once."""
 PRIOR = 0.01
-"""Before anything is known, this share of capacity is believed to have been wanted, at half the rate that it allows:
-until demand proves otherwise, capacity is believed to be ample."""
+"""Before anything is known, so much of capacity is believed to have been wanted, and at such a rate that half of
+capacity is enough: until demand proves otherwise, capacity is ample."""
 DOUBT = 0.8
 """Of the supply that is expected, a minimum counts on this share, less two standard deviations."""
 
@@ -42,7 +42,7 @@ class Pacer:
         self._window = window
         self._ceiling = ceiling
         prior = max(2.0, PRIOR * (self.at_most or 0))
-        share = 2.0 * prior / self.at_most if self.at_most else PRIOR
+        share = prior / (self.at_most / (2.0 * UNKNOWN)) if self.at_most else PRIOR
         self.demand = Demand(prior if self.at_most else 0.0, share)
         self._begun = 0
         self._due = -(2**62)
@@ -62,10 +62,9 @@ class Pacer:
         price = 0.0
         horizons = self._window.horizons(clock)
         for horizon, begun, wanted in zip(horizons, self._ahead, self._wanted, strict=True):
-            spent = self._window.spent(clock, horizon)
-            share = horizon / begun if begun else 0.0
             if self.at_most is not None:
-                price = max(price, _scarce(wanted, share, self.at_most - spent))
+                share = horizon / begun if begun else 0.0
+                price = max(price, _scarce(wanted, share, self.at_most - self._window.spent(clock, horizon)))
         if self.at_least is not None:
             price -= self._subsidy(clock, horizons)
         return price

@@ -121,7 +121,7 @@ class Coverage:
         direction = self._directions.get(channel, Direction.INBOUND)
         return (
             (not constraint.channels or channel in constraint.channels)
-            and (not constraint.brands or brand in constraint.brands)
+            and (not constraint.brands or not brand or brand in constraint.brands)
             and (not constraint.directions or direction in constraint.directions)
         )
 

@@ -1,0 +1,1 @@
+"""How much of the best possible value the pacing of volume constraints gets."""
