@@ -3,9 +3,9 @@
 import msgspec
 
 from models.context import ContextFold, ContextState
-from models.folds import Output, advance
+from models.folds import Output
 from models.funnel import Funnel
-from models.ledger import LedgerEvent, LedgerFold, LedgerState
+from models.ledger import Kin, LedgerEvent, LedgerFold, LedgerState
 from models.times import Micros
 from schemas import DecisionRequest, Outcome, Signal
 
@@ -49,8 +49,10 @@ class DecideFold:
         """A customer never seen."""
         return DecideState(self._context.initial(), self._ledger.initial())
 
-    def step(self, state: DecideState, event: Event) -> tuple[DecideState, list[Output]]:
-        """Fold one event; decide if it asks for it."""
+    def step(
+        self, state: DecideState, event: Event, kin: Kin | None = None
+    ) -> tuple[DecideState, list[Output]]:
+        """Fold one event; decide if it asks for it. `kin`: the other members of the household."""
         context, emitted = self._context.step(state.context, event)
         ledger, outputs = state.ledger, []
         for output in emitted:
@@ -58,9 +60,18 @@ class DecideFold:
             if for_ledger is None:
                 outputs.append(output)
             else:
-                ledger, decided = advance(self._ledger, ledger, for_ledger)
-                outputs += decided
+                ledger, silent = self._ledger.expire(ledger, self._ledger.order(for_ledger)[0])
+                ledger, decided = self._ledger.step(ledger, for_ledger, kin)
+                outputs += silent + decided
         return DecideState(context, ledger), outputs
+
+    def ledger_of(self, state: DecideState) -> LedgerState:
+        """The contact ledger."""
+        return state.ledger
+
+    def with_ledger(self, state: DecideState, ledger: LedgerState) -> DecideState:
+        """The same customer with another contact ledger."""
+        return DecideState(state.context, ledger)
 
     def _for_ledger(self, output: Output) -> LedgerEvent | None:
         """What the ledger is to see of an output of the context fold."""

@@ -31,6 +31,7 @@ class Reason(StrEnum):
     TOO_LATE = "too_late"
     UNATTRIBUTED = "unattributed_outcome"
     STATE_UNREADABLE = "state_unreadable"
+    HOUSEHOLD_FULL = "household_full"
 
 
 PAYLOAD_BYTES = 64 * 1024

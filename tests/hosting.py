@@ -14,10 +14,10 @@ from apache_beam.pvalue import PCollection
 from apache_beam.testing.test_stream import TestStream
 
 from models.folds import Counted, Fold, Output, fold_events
+from models.ledger import key_of
 from schemas import Outcome, Signal
 from transforms import fold_per_key
 from transforms.fold_per_key import FoldPerKey, FoldSource, Host
-from transforms.keys import customer_of
 from transforms.metrics import accounted
 
 Event = Signal | Outcome
@@ -39,10 +39,10 @@ def row(output: Output) -> tuple[str, bytes]:
 
 
 def plain(fold: Fold, arrivals: Sequence[Event], *, in_order: bool = False) -> tuple[Outputs, Accounts]:
-    """What plain Python makes of the events of several customers: outputs and counts."""
+    """What plain Python makes of the events of several customers or households: outputs and counts."""
     everything: list[Output] = []
-    for customer in dict.fromkeys(customer_of(event) for event in arrivals):
-        events = [event for event in arrivals if customer_of(event) == customer]
+    for key in dict.fromkeys(key_of(fold, event) for event in arrivals):
+        events = [event for event in arrivals if key_of(fold, event) == key]
         if in_order:
             events.sort(key=lambda event: (fold.order(event), fold.encode_event(event)))
         everything += fold_events(fold, events)
@@ -52,7 +52,7 @@ def plain(fold: Fold, arrivals: Sequence[Event], *, in_order: bool = False) -> t
 
 def keyed(fold: Fold, arrivals: Sequence[Event]) -> list[Keyed]:
     """The events as FoldPerKey takes them."""
-    return [(customer_of(event).encode(), fold.encode_event(event)) for event in arrivals]
+    return [(key_of(fold, event).encode(), fold.encode_event(event)) for event in arrivals]
 
 
 def stream(rows: Sequence[Keyed], size: int | None) -> TestStream:

@@ -214,9 +214,15 @@ class _FoldStateFn(_FoldFn):
             step=self._step,
             detail="the state of this customer cannot be decoded; it is kept as it is, for repair",
             occurred_at=moment(self._fold.order(event)[0]),
-            customer_id=key.decode(),
+            customer_id=_customer(event) or key.decode(),
         )
         return [letter] if isinstance(event, self._forwarded) else [letter, Counted.DEAD]
+
+
+def _customer(event: Any) -> str | None:
+    """Whose event it is: the key may be that of a household."""
+    found = getattr(getattr(event, "request", event), "customer_id", None)
+    return found if isinstance(found, str) else None
 
 
 def _arm(timer: Any, due: Micros | None) -> None:

@@ -1,4 +1,4 @@
-"""Keys: events of one customer meet in one place, as bytes."""
+"""Keys: events of one customer, or of one household, meet in one place, as bytes."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.pvalue import DoOutputsTuple, PCollection
 
+from models.ledger import key_of
 from schemas import CandidateSet, Outcome, Signal
 from transforms.fold_per_key import FoldPerKey, FoldSource, load_fold
 
@@ -13,13 +14,11 @@ Event = Signal | Outcome | CandidateSet
 Keyed = tuple[bytes, bytes]
 
 
-def customer_of(event: Event) -> str:
-    """Whose event it is."""
-    return event.request.customer_id if isinstance(event, CandidateSet) else event.customer_id
-
-
 class KeyByCustomer(beam.PTransform[PCollection[Event], PCollection[Keyed]]):
-    """Events as `(customer, event)`, both in bytes: what `FoldPerKey` of the same fold takes."""
+    """Events as `(customer, event)`, both in bytes: what `FoldPerKey` of the same fold takes.
+
+    The key is the household of the event, where the plan has to be folded by household.
+    """
 
     def __init__(self, fold: FoldSource) -> None:
         super().__init__()
@@ -31,16 +30,17 @@ class KeyByCustomer(beam.PTransform[PCollection[Event], PCollection[Keyed]]):
 
 
 class _KeyFn(beam.DoFn):
-    """Beam adapter for `customer_of` and the fold's own encoding."""
+    """Beam adapter for `key_of` and the fold's own encoding."""
 
     def __init__(self, fold: FoldSource) -> None:
         self._source = fold
 
     def setup(self) -> None:
-        self._encode = load_fold(self._source).encode_event
+        self._fold = load_fold(self._source)
+        self._encode = self._fold.encode_event
 
     def process(self, event: Event) -> Iterator[Keyed]:
-        yield customer_of(event).encode(), self._encode(event)
+        yield key_of(self._fold, event).encode(), self._encode(event)
 
 
 def fold_by_customer(

@@ -30,7 +30,7 @@ class LoadedPlan:
         if name not in self._folds:
             builders: dict[FoldName, Callable[[], Fold[Any, Any]]] = {
                 "context": self.plan.context_fold,
-                "ledger": self.plan.ledger_fold,
+                "ledger": self.plan.contact_fold,
                 "decide": self.plan.decide_fold,
             }
             self._folds[name] = builders[name]()

@@ -2,6 +2,7 @@
 
 from models.ledger.events import LedgerEvent
 from models.ledger.fold import LedgerFold
-from models.ledger.state import LedgerState
+from models.ledger.household import HouseholdFold, by_household, key_of
+from models.ledger.state import Kin, LedgerState
 
-__all__ = ["LedgerEvent", "LedgerFold", "LedgerState"]
+__all__ = ["HouseholdFold", "Kin", "LedgerEvent", "LedgerFold", "LedgerState", "by_household", "key_of"]

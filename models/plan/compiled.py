@@ -2,19 +2,22 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from models.arbitration import Arbitration
 from models.context import ContextFold
-from models.decide import DecideFold
+from models.decide import DecideFold, Event
 from models.engagement import ContextWeights, EngagementPolicy
 from models.explain import Reasons
 from models.features import FeatureTable, LatestVector
+from models.folds import Fold
 from models.funnel import Funnel
-from models.ledger import LedgerFold
+from models.ledger import HouseholdFold, LedgerEvent, LedgerFold, by_household
 from models.plan.load import Loaded, load_plan
 from models.plan.spec import PlanSpec
 from models.propensity.artifact import load as load_artifact
 from models.propensity.scorer import Scorer, bind
+from schemas.signal import Signal
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +72,7 @@ class Plan:
         return ContextFold.of(self.spec, self.digest)
 
     def ledger_fold(self, *, reasons: bool = True) -> LedgerFold:
-        """Ranked candidates and outcomes in, decisions and feedback out.
+        """The contact ledger of one customer: ranked candidates and outcomes in, decisions and feedback out.
 
         Without `reasons` decisions are the same, but do not say what contributed to propensities: for those who
         fold a history and read only what was decided.
@@ -81,6 +84,17 @@ class Plan:
             reasons=Reasons(self.vectors, self.scorer, self.spec.arbitration.reasons) if reasons else None,
         )
 
-    def decide_fold(self, *, reasons: bool = True) -> DecideFold:
-        """Everything between a signal and its decision, as one fold; `reasons` as in `ledger_fold`."""
-        return DecideFold(self.context_fold(), self.funnel, self.ledger_fold(reasons=reasons))
+    def contact_fold(self) -> Fold[Any, LedgerEvent]:
+        """The ledger as a step of its own: of a customer, or of a household where the plan has limits for those."""
+        ledger = self.ledger_fold()
+        if not by_household(self.spec):
+            return ledger
+        return HouseholdFold(ledger, step="ApplyContactPolicy", forwarded=(Signal,))
+
+    def decide_fold(self, *, reasons: bool = True) -> Fold[Any, Event]:
+        """Everything between a signal and its decision, as one fold; `reasons` as in `ledger_fold`.
+
+        Of a customer, or of a household where the plan has limits for those.
+        """
+        decide = DecideFold(self.context_fold(), self.funnel, self.ledger_fold(reasons=reasons))
+        return HouseholdFold(decide, step="DecideNextBestAction") if by_household(self.spec) else decide

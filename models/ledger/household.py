@@ -1,0 +1,214 @@
+"""Households: the customers of one household in one state, so that limits can count the contacts of all of them.
+
+A plan with a limit `whose: household` is folded by household: the key of an event is its household id, or the customer
+where it names none. Each member keeps a state of their own; a decision for one of them sees the ledgers of the others.
+Changes of all ledgers of a household are numbered in one sequence, so that a replay can repeat them in their order.
+
+The household id must be on all events of a customer or on none, and stay the same. A customer who moves starts anew in
+the new household: what is known of them, contacts and profile, stays with the old one.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
+
+from models.folds import Counted, Fold, Output
+from models.ledger.events import customer_of
+from models.ledger.state import Kin, LedgerState
+from models.plan.spec import PlanSpec
+from models.times import NEVER, Micros, moment
+from schemas.candidates import CandidateSet
+from schemas.dead_letter import DeadLetter, Reason
+from schemas.feedback import Feedback
+from schemas.outcome import Outcome
+from schemas.signal import Signal
+
+Event = CandidateSet | Outcome | Signal
+
+MOST_MEMBERS = 32
+"""Members of a household. Events of any other are dead letters: an id that stands for so many is no household's, and
+what it stands for must neither share their limits nor fill one state without end."""
+
+VERSION = 1
+
+State = TypeVar("State")
+
+
+class Member(Fold[State, Any], Protocol[State]):
+    """The fold of one customer, which can be told of the others. `LedgerFold` and `DecideFold` are."""
+
+    def step(self, state: State, event: Any, kin: Kin | None = None) -> tuple[State, list[Output]]:
+        """Apply one event."""
+
+    def ledger_of(self, state: State) -> LedgerState:
+        """The contact ledger in a state."""
+
+    def with_ledger(self, state: State, ledger: LedgerState) -> State:
+        """The state with another ledger."""
+
+
+class HouseholdState(msgspec.Struct, frozen=True):
+    """What is remembered of one household. Once it is forgotten, two times and a number stay."""
+
+    members: Mapping[str, Any] = {}
+    """Their states, by customer id; never changed, always replaced."""
+    forgotten: Micros = -NEVER
+    """When the ledger of a member was last forgotten as a whole: a decision from long before it cannot be sure."""
+    since: Micros = -NEVER
+    """Event time of the first change of any ledger of the household."""
+    sequence: int = 0
+    """Number of the latest change."""
+
+
+class _Encoded(msgspec.Struct, array_like=True, gc=False):
+    version: int
+    forgotten: Micros
+    since: Micros
+    sequence: int
+    members: tuple[tuple[str, bytes], ...]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Encoded).decode
+
+
+def by_household(spec: PlanSpec) -> bool:
+    """Whether a plan has to be folded by household."""
+    return any(limit.whose == "household" for limit in spec.contact.limits)
+
+
+def household_key(event: Event) -> str:
+    """The key of the household's state, or of the customer's where the event names no household. Never one for both."""
+    about = event.request if isinstance(event, CandidateSet) else event
+    if about.household_id is None:
+        return f"customer {about.customer_id}"
+    return f"household {about.household_id}"
+
+
+def key_of(fold: object, event: Event) -> str:
+    """Under which key a fold of a plan has the state that an event belongs to: its customer, or its household."""
+    return household_key(event) if isinstance(fold, HouseholdFold) else customer_of(event)
+
+
+class HouseholdFold(Generic[State]):
+    """Any fold of one customer, hosted for a household; see `models.folds.Fold`."""
+
+    def __init__(self, member: Member[State], *, step: str, forwarded: tuple[type, ...] = ()) -> None:
+        """Host a fold.
+
+        Args:
+          member: The fold of each customer.
+          step: Name of the transform, for dead letters.
+          forwarded: Kinds of events that were accounted for before they came here.
+        """
+        self._member = member
+        self._step = step
+        self._forwarded = forwarded
+
+    def initial(self) -> HouseholdState:
+        """A household never seen."""
+        return HouseholdState()
+
+    def step(self, state: HouseholdState, event: Any) -> tuple[HouseholdState, list[Output]]:
+        """Apply an event to the member it is about, who sees the ledgers of the others."""
+        who = customer_of(event)
+        if who not in state.members and len(state.members) >= MOST_MEMBERS:
+            return state, self._refuse(event)
+        kin = Kin(
+            tuple([self._member.ledger_of(other) for name, other in state.members.items() if name != who]),
+            state.forgotten,
+        )
+        own = state.members.get(who) or self._member.initial()
+        changed, outputs = self._member.step(self._numbered(own, state), event, kin)
+        return self._replaced(state, who, own, changed, outputs), outputs
+
+    def deadline(self, state: HouseholdState) -> Micros | None:
+        """When something is due for any member."""
+        return min((due for due, _ in self._dues(state)), default=None)
+
+    def expire(self, state: HouseholdState, now: Micros) -> tuple[HouseholdState, list[Output]]:
+        """Do what is due for the members, in the order of its times; of equal times, by customer id."""
+        outputs: list[Output] = []
+        while (soonest := min(self._dues(state), default=None)) is not None and soonest[0] <= now:
+            due, who = soonest
+            own = state.members[who]
+            changed, said = self._member.expire(self._numbered(own, state), due)
+            if self._member.ledger_of(changed) == LedgerState() != self._member.ledger_of(own):
+                state = msgspec.structs.replace(state, forgotten=max(state.forgotten, due))
+            state = self._replaced(state, who, own, changed, said)
+            outputs += said
+        return state, outputs
+
+    def order(self, event: Any) -> tuple[Micros, int, str]:
+        """As for one customer."""
+        return self._member.order(event)
+
+    def encode(self, state: HouseholdState) -> bytes:
+        """A version, and each member's state as their fold writes it, so that it has its own version."""
+        members = [(name, self._member.encode(state.members[name])) for name in sorted(state.members)]
+        return _encode(_Encoded(VERSION, state.forgotten, state.since, state.sequence, tuple(members)))
+
+    def decode(self, data: bytes) -> HouseholdState:
+        """The state again.
+
+        Raises:
+          ValueError: Not a household's state of this version, or a member's is unreadable.
+        """
+        try:
+            found = _decode(data)
+        except msgspec.DecodeError as error:
+            raise ValueError(f"unreadable household state: {error}") from error
+        if found.version != VERSION:
+            raise ValueError(f"household state of version {found.version}, this code reads {VERSION}")
+        members = {name: self._member.decode(encoded) for name, encoded in found.members}
+        return HouseholdState(members, found.forgotten, found.since, found.sequence)
+
+    def encode_event(self, event: Any) -> bytes:
+        """For the shuffle."""
+        return self._member.encode_event(event)
+
+    def decode_event(self, data: bytes) -> Any:
+        """From the shuffle."""
+        return self._member.decode_event(data)
+
+    def _dues(self, state: HouseholdState) -> list[tuple[Micros, str]]:
+        found = [(self._member.deadline(own), who) for who, own in state.members.items()]
+        return [(due, who) for due, who in found if due is not None]
+
+    def _numbered(self, own: State, state: HouseholdState) -> State:
+        """A member whose ledger counts on from the latest change of the household."""
+        ledger = self._member.ledger_of(own)
+        if ledger.sequence == state.sequence:
+            return own
+        numbered = msgspec.structs.replace(ledger, since=state.since, sequence=state.sequence)
+        return self._member.with_ledger(own, numbered)
+
+    def _replaced(
+        self, state: HouseholdState, who: str, own: State, changed: State, said: list[Output]
+    ) -> HouseholdState:
+        """The household with a member changed, and its numbers."""
+        member = self._member
+        ledger = member.ledger_of(changed)
+        records = [output.ledger_sequence for output in said if isinstance(output, Feedback)]
+        sequence = max([state.sequence, ledger.sequence, *records])
+        if sequence == state.sequence and ledger.sequence:  # nothing changed but the numbers it was lent
+            was = member.ledger_of(own)
+            back = msgspec.structs.replace(ledger, since=was.since, sequence=was.sequence)
+            changed = member.with_ledger(changed, back)
+        members = {name: other for name, other in state.members.items() if name != who}
+        if changed != member.initial():
+            members[who] = changed
+        since = ledger.since if state.since == -NEVER else state.since
+        return HouseholdState(members, state.forgotten, since, sequence)
+
+    def _refuse(self, event: Any) -> list[Output]:
+        letter = DeadLetter.of(
+            msgspec.json.encode(event),
+            reason=Reason.HOUSEHOLD_FULL,
+            step=self._step,
+            detail=f"$.household_id: stands for more than {MOST_MEMBERS} customers",
+            occurred_at=moment(self._member.order(event)[0]),
+            customer_id=customer_of(event),
+        )
+        return [letter] if isinstance(event, self._forwarded) else [letter, Counted.DEAD]
