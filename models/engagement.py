@@ -115,6 +115,8 @@ class ContextWeights:
     spec: PlanSpec
     _met: Callable[[DecisionRequest], int]
     _factors: Callable[[int], NDArray[np.float64]]
+    _care: int
+    """The condition of duty of care, as a bit; 0 if there is none."""
 
     @classmethod
     def of(cls, spec: PlanSpec, columns: Sequence[str]) -> "ContextWeights":
@@ -131,15 +133,22 @@ class ContextWeights:
         for text, actions, percent in _weights(spec):
             row = percents.setdefault(emitter.certainly(parse(text, table)), np.zeros(len(spec.actions)))
             row[actions] += percent
+        conditions, by_condition, care = list(percents), list(percents.values()), 0
         if (clear := unsoftened(spec)) is not None:
-            softened = percents.setdefault(f"not ({emitter.certainly(clear)})", np.zeros(len(spec.actions)))
-            softened[sorted(marketing(spec))] += spec.care.soften_percent
-        rows = np.array(list(percents.values())).reshape(len(percents), len(spec.actions))
-        return cls(spec, _compile_mask(spec, emitter, list(percents)), _factors_by_mask(rows))
+            care = 1 << len(conditions)
+            conditions.append(f"not ({emitter.certainly(clear)})")
+            by_condition.append(np.zeros(len(spec.actions)))
+            by_condition[-1][sorted(marketing(spec))] = spec.care.soften_percent
+        rows = np.array(by_condition).reshape(len(conditions), len(spec.actions))
+        return cls(spec, _compile_mask(spec, emitter, conditions), _factors_by_mask(rows), care)
 
     def apply(self, request: DecisionRequest) -> NDArray[np.float64]:
         """C of each action in plan order, shape (actions,), read-only."""
         return self._factors(self._met(request))
+
+    def care(self, request: DecisionRequest) -> NDArray[np.float64]:
+        """C likewise, of duty of care alone: for those who are decided for without the weights that authors wrote."""
+        return self._factors(self._met(request) & self._care)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ContextWeights.of, (self.spec, feature_columns(self.spec))

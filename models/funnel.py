@@ -28,7 +28,9 @@ class Funnel:
 
     def arbitrate(self, candidates: CandidateSet) -> CandidateSet:
         """In which order the remaining actions are worth offering."""
-        return arbitrate(self.arbitration, candidates, self.context_weights.apply(candidates.request))
+        request, weights = candidates.request, self.context_weights
+        care = weights.care(request) if self.arbitration.unweighted(request.arm) else None
+        return arbitrate(self.arbitration, candidates, weights.apply(request), care)
 
     def candidates(self, request: DecisionRequest) -> CandidateSet:
         """All three in a row."""

@@ -17,6 +17,7 @@ from models.plan.load import Loaded, load_plan
 from models.plan.spec import PlanSpec
 from models.propensity.artifact import load as load_artifact
 from models.propensity.scorer import Scorer, bind
+from schemas import Stage
 from schemas.signal import Signal
 
 
@@ -49,6 +50,7 @@ class Plan:
         """Compile a plan that was loaded and found good."""
         spec = loaded.spec
         table = FeatureTable.of(spec)
+        engagement = EngagementPolicy.of(spec, table.columns)
         artifact = load_artifact(loaded.folder / spec.model.path) if spec.model else None
         return cls(
             spec=spec,
@@ -56,11 +58,19 @@ class Plan:
             canonical=loaded.canonical,
             table=table,
             vectors=LatestVector(table),
-            engagement=EngagementPolicy.of(spec, table.columns),
+            engagement=engagement,
             context_weights=ContextWeights.of(spec, table.columns),
             scorer=bind(artifact, spec, table.vector_columns),
-            arbitration=Arbitration.of(spec),
+            arbitration=Arbitration.of(
+                spec, first_rule=len(engagement.rules), learned=artifact.evidence if artifact else None
+            ),
         )
+
+    @property
+    def rules(self) -> tuple[tuple[Stage, str], ...]:
+        """Stage and id of each rule, as `CandidateSet.removed_by` counts them: engagement policy's, arbitration's."""
+        engagement = tuple([(rule.stage, rule.id) for rule in self.engagement.rules])
+        return engagement + self.arbitration.rules
 
     @property
     def funnel(self) -> Funnel:
@@ -80,7 +90,7 @@ class Plan:
         return LedgerFold.of(
             self.spec,
             self.digest,
-            rules=[(rule.stage, rule.id) for rule in self.engagement.rules],
+            rules=self.rules,
             reasons=Reasons(self.vectors, self.scorer, self.spec.arbitration.reasons) if reasons else None,
         )
 

@@ -18,6 +18,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from models.plan.spec import EvidenceSpec
 from models.propensity.checks import ArtifactError, check_arrays
 from schemas.common import Count, Name
 
@@ -27,6 +28,8 @@ MANIFEST, ARRAYS = "model.json", "arrays.npz"
 FORMAT = "nextbeam-propensity/1"
 _MOST_BYTES = 256 * 2**20
 _RETRAIN = "train it again and deploy the folder as written"
+
+_NO_EVIDENCE = EvidenceSpec(responses=0, positives=0)
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 
@@ -69,6 +72,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     metrics_by_action: dict[Name, Metrics] = {}
     training: Training | None = None
     notes: str = ""
+    learned_from: dict[Name, EvidenceSpec] | msgspec.UnsetType = msgspec.UNSET
+    """Responses to each action that the model was fitted on; artefacts of before do not say."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +93,12 @@ class Artifact:
     def digest(self) -> str:
         """Identifies the model: same digest, same scores."""
         return self.manifest.digest
+
+    @property
+    def evidence(self) -> dict[str, EvidenceSpec]:
+        """Of every action that it scores: what it learned from; nothing, where the manifest does not say."""
+        told = self.manifest.learned_from or {}
+        return {action: told.get(action, _NO_EVIDENCE) for action in self.manifest.actions}
 
     def floats(self, name: str) -> NDArray[np.float64]:
         """The array called `name`, of numbers."""

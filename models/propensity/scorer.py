@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from models.exploration.evidence import known_propensity
 from models.plan.spec import PlanSpec
 from models.propensity.artifact import Artifact, ArtifactError
 from models.propensity.linear import LinearScorer
@@ -51,7 +52,7 @@ class Vectors(Protocol):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class StartingScorer:
-    """The starting propensities of a plan, whoever is asked about."""
+    """What a plan says of its actions, whoever is asked about: their rate so far, or their starting propensity."""
 
     starting: NDArray[np.float64]
     digest: str = NO_MODEL
@@ -70,14 +71,14 @@ class StartingScorer:
 
 
 def bind(artifact: Artifact | None, spec: PlanSpec, vector_columns: Sequence[str]) -> Scorer:
-    """The scorer of a plan: its actions in its order, actions without a model at their starting propensity.
+    """The scorer of a plan: its actions in its order, those without a model by what the plan says of them.
 
     Actions that only the artefact knows are ignored.
 
     Raises:
       ArtifactError: The artefact was trained on other features, or knows no action of the plan.
     """
-    starting = logit(np.array([action.starting_propensity for action in spec.actions], np.float64))
+    starting = logit(np.array([known_propensity(action) for action in spec.actions], np.float64))
     if artifact is None:
         return StartingScorer(starting)
     _check_features(artifact.manifest.features, tuple(vector_columns))

@@ -1,0 +1,117 @@
+"""What marketing must pass after it was scored: the ramp of new actions, and the least propensity and priority."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.plan.spec import MaturitySpec, PlanSpec
+from schemas import MessageClass, Stage
+
+Floats = NDArray[np.float64]
+Rule = tuple[Stage, str]
+
+MATURITY: Rule = (Stage.ACTION_MATURITY, "maturity")
+PROPENSITY: Rule = (Stage.PROPENSITY_THRESHOLDS, "propensity-threshold")
+PRIORITY: Rule = (Stage.PRIORITY_THRESHOLDS, "priority-threshold")
+
+_DOMAIN = b"nextbeam-ramp"
+
+
+class Immature(NamedTuple):
+    """An action that does not reach everybody yet."""
+
+    position: int
+    action: str
+    share: float
+    """Of the customers, whom it reaches."""
+
+
+@dataclass(frozen=True, eq=False)
+class Hurdles:
+    """The hurdles of one plan, in the order they are taken.
+
+    Attributes:
+      rules: Stage and id of each that the plan has.
+      immature: The actions on the ramp.
+      propensities: The least propensity of each action (A,), 0 where any will do.
+      priorities: The least priority of each action (A,), likewise.
+    """
+
+    rules: tuple[Rule, ...]
+    immature: tuple[Immature, ...]
+    propensities: Floats
+    priorities: Floats
+
+    @classmethod
+    def of(cls, spec: PlanSpec, positives: Floats) -> "Hurdles":
+        """The hurdles of a plan whose actions have so many positive outcomes (A,)."""
+        marketing = [action.message_class is MessageClass.MARKETING for action in spec.actions]
+        default = spec.arbitration.propensity_threshold
+        own = [action.propensity_threshold for action in spec.actions]
+        propensities = np.where(marketing, [default if each is None else each for each in own], 0.0)
+        priorities = np.where(marketing, spec.arbitration.priority_threshold, 0.0)
+        ramp = spec.arbitration.maturity
+        present = {MATURITY: ramp is not None, PROPENSITY: propensities.any(), PRIORITY: priorities.any()}
+        return cls(
+            rules=tuple([rule for rule, there in present.items() if there]),
+            immature=tuple(_on_the_ramp(spec, ramp, positives)) if ramp else (),
+            propensities=propensities,
+            priorities=priorities,
+        )
+
+    def over(
+        self,
+        removed_by: Sequence[int],
+        customer_id: str,
+        propensities: Floats,
+        priorities: Floats,
+        *,
+        first: int,
+    ) -> tuple[int, ...]:
+        """`removed_by` with the first hurdle that each action failed, of those that nothing removed before.
+
+        Args:
+          removed_by: Number of a rule by action; -1: none.
+          customer_id: Whom the ramp lets in or not.
+          propensities: Of the actions (A,).
+          priorities: Of the actions (A,).
+          first: Number of the first of `rules`.
+        """
+        found = list(removed_by)
+        for number, rule in enumerate(self.rules, first):
+            for action in self._failing(rule, customer_id, propensities, priorities):
+                if found[action] < 0:
+                    found[action] = number
+        return tuple(found)
+
+    def _failing(
+        self, rule: Rule, customer_id: str, propensities: Floats, priorities: Floats
+    ) -> Sequence[int]:
+        if rule == MATURITY:
+            return [one.position for one in self.immature if admission(customer_id, one.action) >= one.share]
+        low = priorities < self.priorities if rule == PRIORITY else propensities < self.propensities
+        failing: list[int] = np.flatnonzero(low).tolist()
+        return failing
+
+
+def reached(ramp: MaturitySpec, positives: float) -> float:
+    """The share of customers that an action with so many positive outcomes reaches."""
+    grown = min(1.0, positives / ramp.positives)
+    return (ramp.start_percent + (100.0 - ramp.start_percent) * grown) / 100.0
+
+
+def admission(customer_id: str, action: str) -> float:
+    """The share, in [0, 1), beyond which an action reaches this customer: never another, so that who is in stays in."""
+    text = f"{customer_id}\0{action}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(text, digest_size=6, person=_DOMAIN).digest(), "big") / 2**48
+
+
+def _on_the_ramp(spec: PlanSpec, ramp: MaturitySpec, positives: Floats) -> Iterator[Immature]:
+    for index, action in enumerate(spec.actions):
+        share = reached(ramp, float(positives[index]))
+        if action.message_class is MessageClass.MARKETING and share < 1.0:
+            yield Immature(index, action.id, share)
