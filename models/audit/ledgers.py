@@ -111,21 +111,18 @@ class _Ledger:
 
     def replay(self, records: Sequence[Recorded], *, complete: bool) -> Iterator[Finding]:
         place = 1
-        for recorded in _in_sequence(records):
-            record = recorded.record
-            if record.ledger_sequence < place:
-                yield _surplus(recorded)
+        for change in _journal(records):
+            if change.place < place:
+                yield _surplus(change)
                 continue
-            for note in record.notes:
-                if note.rule == NOTES_LOST:
-                    yield _finding(FindingKind.NOTES_LOST, recorded)
-                    return
-                yield from self._missing(recorded, place, note.sequence)
-                yield from self._note(recorded, note)
-                place = max(place, note.sequence + 1)
-            yield from self._missing(recorded, place, record.ledger_sequence)
-            yield from self._recompute(recorded)
-            place = record.ledger_sequence + 1
+            if change.note is not None and change.note.rule == NOTES_LOST:
+                yield _finding(FindingKind.NOTES_LOST, change.told)
+                return
+            yield from self._missing(change.told, place, change.place)
+            yield from (
+                self._recompute(change.told) if change.note is None else self._note(change.told, change.note)
+            )
+            place = change.place + 1
         if complete:
             yield from self._outstanding(place)
 
@@ -233,23 +230,29 @@ class _Ledger:
         yield from (_missing(made) for at, made in sorted(self._made.items()) if at >= place)
 
 
-def _in_sequence(records: Sequence[Recorded]) -> list[Recorded]:
-    """By sequence; of two that claim one place, the one that is as it was written."""
-    taken = Counter(each.record.ledger_sequence for each in records)
-    contested = {place for place, claims in taken.items() if claims > 1}
+class _Change(NamedTuple):
+    """One change of a ledger: a record, or a note in one."""
 
-    def key(each: Recorded) -> tuple[int, bool]:
-        place = each.record.ledger_sequence
-        return place, place in contested and not intact(each.record)
-
-    return sorted(records, key=key)
+    place: int
+    told: Recorded
+    note: LedgerNote | None = None
 
 
-def _surplus(recorded: Recorded) -> Finding:
-    if intact(recorded.record):
-        return _finding(FindingKind.SURPLUS, recorded, note=f"change {recorded.record.ledger_sequence}")
+def _journal(records: Sequence[Recorded]) -> list[_Change]:
+    """All changes in their sequence; of two that claim one place, first one whose record is as it was written."""
+    changes = [_Change(each.record.ledger_sequence, each) for each in records]
+    changes += [_Change(note.sequence, each, note) for each in records for note in each.record.notes]
+    claims = Counter(change.place for change in changes)
+    return sorted(
+        changes, key=lambda each: (each.place, claims[each.place] > 1 and not intact(each.told.record))
+    )
+
+
+def _surplus(change: _Change) -> Finding:
+    if intact(change.told.record):
+        return _finding(FindingKind.SURPLUS, change.told, note=f"change {change.place}")
     note = "its place in the ledger is taken by another"
-    return _finding(FindingKind.RECORD_CHANGED, recorded, field="record", note=note)
+    return _finding(FindingKind.RECORD_CHANGED, change.told, field="record", note=note)
 
 
 def _outcome(record: Feedback) -> Outcome:
