@@ -18,10 +18,10 @@ from models.mapping import load_mapping
 from models.mapping.load import MappingFileError
 from models.plan.compiled import Plan
 from models.plan.load import PlanError
-from models.propensity.artifact import ArtifactError
+from models.propensity.artifact import ARRAYS, MANIFEST, ArtifactError, save
 from pipelines.decisioning import connect
 from pipelines.flags import Config
-from pipelines.locate import OUTPUTS, UsageError
+from pipelines.locate import MODEL, OUTPUTS, PLAN, UsageError
 from pipelines.reading import check_readable
 from pipelines.summary import Summary, count, summarise
 
@@ -46,13 +46,20 @@ def launch(config: Config, options: PipelineOptions) -> Summary:
             "wall_s": round(time.perf_counter() - started, 2),
             "cpu_s": round(time.process_time() - cpu, 2),
         }
-        (staging / "plan.json").write_bytes(plan.canonical)
+        _keep_plan(plan, staging)
         summary = summarise(staging, plan, count(result), spent)
         (staging / "summary.json").write_bytes(
             msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n"
         )
         _publish(staging, config.out)
     return summary
+
+
+def _keep_plan(plan: Plan, staging: Path) -> None:
+    """The plan and its model beside the outputs: a run can be replayed wherever its folder is."""
+    (staging / PLAN).write_bytes(plan.canonical)
+    if plan.artifact is not None:
+        save(plan.artifact, staging / MODEL)
 
 
 def checked_plan(path: Path) -> Plan:
@@ -78,7 +85,7 @@ def check_replaceable(out: Path) -> None:
     Raises:
       UsageError: There is something else where outputs are to go.
     """
-    for name in OUTPUTS:
+    for name in [*OUTPUTS, MODEL]:
         folder = out / name
         foreign = folder.is_symlink() or (folder.exists() and not folder.is_dir())
         strangers = [folder] if foreign else [p for p in folder.rglob("*") if not _is_ours(p, folder)]
@@ -89,7 +96,9 @@ def check_replaceable(out: Path) -> None:
 
 
 def _is_ours(path: Path, folder: Path) -> bool:
-    """Whether a run may have written this: `date=.../part-....parquet`."""
+    """Whether a run may have written this: `date=.../part-....parquet`, or a model's two files."""
+    if folder.name == MODEL:
+        return path.parent == folder and path.name in {MANIFEST, ARRAYS}
     return path.match("date=*") if path.parent == folder else path.match("date=*/part-*.parquet")
 
 
@@ -146,7 +155,7 @@ def _staging(out: Path) -> Iterator[Path]:
 
 def _publish(staging: Path, out: Path) -> None:
     """Swap the new outputs in. The summary goes first and comes last: without it there is no run."""
-    names = [*OUTPUTS, "plan.json", "summary.json"]
+    names = [*OUTPUTS, MODEL, PLAN, "summary.json"]
     with _locked(out):  # of two runs that end at once, the outputs are all of one
         (out / "summary.json").unlink(missing_ok=True)
         for name in names:

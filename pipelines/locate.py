@@ -23,6 +23,10 @@ OUTPUTS: dict[str, type[msgspec.Struct]] = {
 """The folders of a run and the contract that each holds."""
 
 
+PLAN, MODEL = "plan.json", "model"
+"""Where a run keeps the plan it decided by, and the plan's model."""
+
+
 class UsageError(Exception):
     """What the user asked for cannot be done; the text says what to do instead."""
 

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from models.plan.load import load_plan
+from models.plan.compiled import Plan
+from models.plan.load import PlanError, load_plan
 from models.plan.spec import PlanSpec
-from pipelines.locate import UsageError, run_folder
+from models.propensity.artifact import ArtifactError
+from pipelines.locate import MODEL, PLAN, UsageError, run_folder
 from schemas import Decision
 from schemas.rows import from_row
 
@@ -43,6 +45,18 @@ def parquet_files(out: Path, table: str) -> Iterator[Path]:
     yield from sorted((run_folder(out) / table).glob("date=*/*.parquet"))
 
 
+def compiled_plan_of(out: Path) -> Plan:
+    """The plan that a run decided by, with its model, ready to decide again.
+
+    Raises:
+      UsageError: It is not there, or not what it was.
+    """
+    try:
+        return Plan.compile(load_plan(out / PLAN), model=out / MODEL)
+    except (PlanError, ArtifactError) as error:
+        raise UsageError(f"the plan of the run cannot be used: {error}") from error
+
+
 def plan_of(out: Path) -> PlanSpec:
     """The plan that a run decided by, as it was written beside the outputs."""
-    return load_plan(out / "plan.json").spec
+    return load_plan(out / PLAN).spec

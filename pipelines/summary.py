@@ -10,6 +10,7 @@ from apache_beam.runners.runner import PipelineResult
 
 from models.plan.compiled import Plan
 from pipelines.locate import OUTPUTS
+from pipelines.manifest import WrittenFile, json_seal, written_files
 from pipelines.tables import attach
 from schemas import Stage
 
@@ -77,6 +78,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     dead_letters: tuple[Named, ...]
     examples: tuple[str, ...]
     spent: dict[str, float]
+    files: tuple[WrittenFile, ...] = ()
+    seal: str = ""
+    """Digest of the rest of the summary."""
 
 
 def count(result: PipelineResult) -> dict[str, int]:
@@ -114,7 +118,7 @@ def summarise(folder: Path, plan: Plan, counters: Mapping[str, int], spent: dict
         attach(db, folder)
         rows = {name: _one(db, f"SELECT count(*) FROM {name}") for name in OUTPUTS}
         agree = rows["decisions"] == accounting.decided and rows["dead_letters"] == accounting.dead_letters
-        return Summary(
+        summary = Summary(
             plan=plan.spec.name,
             plan_digest=plan.digest,
             model_digest=plan.scorer.digest,
@@ -131,7 +135,9 @@ def summarise(folder: Path, plan: Plan, counters: Mapping[str, int], spent: dict
             dead_letters=_named(db, "SELECT reason, count(*) FROM dead_letters GROUP BY 1"),
             examples=_examples(db),
             spent=spent,
+            files=written_files(folder),
         )
+        return msgspec.structs.replace(summary, seal=json_seal(summary))
 
 
 def _one(db: duckdb.DuckDBPyConnection, sql: str) -> int:
