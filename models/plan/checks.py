@@ -1,17 +1,18 @@
 """Meaning of a plan whose structure is good: names that must exist, ids that must differ, numbers that must fit."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from zoneinfo import ZoneInfo
 
 from models.features.check import check_features
+from models.plan.checks_contact import contact_findings
 from models.plan.checks_experiments import experiment_findings
 from models.plan.expression_checks import expression_findings
 from models.plan.findings import Finding
+from models.plan.names import repeated, repeated_ids, taken, unknown, unknown_names
 from models.plan.scopes import Members
 from models.plan.spec import FieldSpec, PlanSpec, RuleSpec, ScopeSpec
 from models.plan.structure import Place
-from models.plan.wording import listing, nearest
 from models.times import duration
 
 MAX_RULES = 500
@@ -36,9 +37,9 @@ def _header(spec: PlanSpec, root: Place) -> Iterator[Finding]:
         remedy = "write an IANA name, e.g. Europe/London"
         yield (root / "time_zone").finding(f"{spec.time_zone!r} is no time zone", remedy)
     for key in ("brands",):
-        yield from _repeated(root / key, getattr(spec, key))
+        yield from repeated(root / key, getattr(spec, key))
     for key in ("signal_types", "pages"):
-        yield from _repeated(root / "vocabulary" / key, getattr(spec.vocabulary, key))
+        yield from repeated(root / "vocabulary" / key, getattr(spec.vocabulary, key))
 
 
 def _durations(spec: PlanSpec, root: Place) -> Iterator[Finding]:
@@ -65,7 +66,7 @@ def _vocabulary(spec: PlanSpec, root: Place) -> Iterator[Finding]:
             numeric = field.type in {"integer", "number"}
             if field.one_of and field.type not in {"string", "strings"}:
                 yield (place / "one_of").finding(f"one_of of a {field.type}", "use it for strings only")
-            yield from _repeated(place / "one_of", field.one_of)
+            yield from repeated(place / "one_of", field.one_of)
             if not numeric and (field.minimum, field.maximum) != (None, None):
                 yield place.finding(f"minimum or maximum of a {field.type}", "use them for numbers only")
             if field.minimum is not None and field.maximum is not None and field.minimum > field.maximum:
@@ -84,26 +85,26 @@ def _features(spec: PlanSpec, root: Place) -> Iterator[Finding]:
 
 def _catalogue(spec: PlanSpec, root: Place) -> Iterator[Finding]:
     """Groups, actions, treatments, placements and triggers: unique, and of things that exist."""
-    yield from _repeated_ids(root / "actions", [action.id for action in spec.actions])
-    yield from _repeated_ids(root / "triggers", [trigger.id for trigger in spec.triggers])
+    yield from repeated_ids(root / "actions", [action.id for action in spec.actions])
+    yield from repeated_ids(root / "triggers", [trigger.id for trigger in spec.triggers])
     for name, placement in spec.placements.items():
         if placement.channel is not None:
-            yield from _unknown(
+            yield from unknown(
                 root / "placements" / name / "channel", placement.channel, spec.channels, "channel"
             )
     for name, group in spec.groups.items():
-        yield from _unknown(root / "groups" / name / "issue", group.issue, spec.issues, "issue")
+        yield from unknown(root / "groups" / name / "issue", group.issue, spec.issues, "issue")
     for index, trigger in enumerate(spec.triggers):
         place = root / "triggers" / index / "placements"
-        yield from _unknown_names(place, trigger.placements, spec.placements, "placement")
+        yield from unknown_names(place, trigger.placements, spec.placements, "placement")
     treatments: dict[str, Place] = {}
     for index, action in enumerate(spec.actions):
         place = root / "actions" / index
-        yield from _unknown(place / "group", action.group, spec.groups, "group")
+        yield from unknown(place / "group", action.group, spec.groups, "group")
         for number, treatment in enumerate(action.treatments):
             one = place / "treatments" / number
-            yield from _unknown_names(one / "placements", treatment.placements, spec.placements, "placement")
-            yield from _taken(treatments, treatment.id, one / "id")
+            yield from unknown_names(one / "placements", treatment.placements, spec.placements, "placement")
+            yield from taken(treatments, treatment.id, one / "id")
 
 
 def _rules(spec: PlanSpec, root: Place) -> Iterator[Finding]:
@@ -152,79 +153,14 @@ def _scopes(spec: PlanSpec, root: Place) -> Iterator[Finding]:
 def _scope(place: Place, scope: ScopeSpec, spec: PlanSpec, members: Members) -> Iterator[Finding]:
     actions = [action.id for action in spec.actions]
     unknown = [
-        *_unknown_names(place / "issues", scope.issues, spec.issues, "issue"),
-        *_unknown_names(place / "groups", scope.groups, spec.groups, "group"),
-        *_unknown_names(place / "actions", scope.actions, actions, "action"),
+        *unknown_names(place / "issues", scope.issues, spec.issues, "issue"),
+        *unknown_names(place / "groups", scope.groups, spec.groups, "group"),
+        *unknown_names(place / "actions", scope.actions, actions, "action"),
     ]
     yield from unknown
     keys = sum(map(bool, (scope.issues, scope.groups, scope.actions, scope.classes)))
     if not unknown and keys > 1 and not members.indices(scope):
         yield place.finding("no action fits all keys", "an action must fit every key; remove one")
-
-
-def _contact(spec: PlanSpec, root: Place) -> Iterator[Finding]:
-    contact = root / "contact"
-    ids: dict[str, Place] = {}
-    for index, suppression in enumerate(spec.contact.suppressions):
-        place = contact / "suppressions" / index
-        yield from _taken(ids, suppression.id, place / "id")
-        if not suppression.outcomes and suppression.label is None and suppression.signal is None:
-            remedy = "add e.g. outcomes: [Rejected], or signal: a condition"
-            yield place.finding("a suppression that nothing sets off", remedy)
-        if suppression.signal is not None:
-            yield from _action_attribute(place / "action_attribute", suppression.action_attribute, spec)
-    for index, limit in enumerate(spec.contact.limits):
-        place = contact / "limits" / index
-        yield from _taken(ids, limit.id, place / "id")
-        yield from _unknown_names(place / "channels", limit.channels, spec.channels, "channel")
-        if limit.at_most > spec.contact.keep:
-            message = f"at_most {limit.at_most}, but only {spec.contact.keep} contacts are remembered"
-            yield (place / "at_most").finding(message, "raise contact.keep, or lower the limit")
-
-
-def _action_attribute(place: Place, name: str, spec: PlanSpec) -> Iterator[Finding]:
-    declared = spec.vocabulary.attributes.get(name)
-    if declared is None:
-        remedy = f"declare vocabulary.attributes.{name}, of type string"
-        yield place.finding(f"attribute {name!r}, which should name the action, is not declared", remedy)
-    elif declared.type != "string":
-        yield place.finding(f"attribute {name!r} is a {declared.type}", "an action is named by a string")
-
-
-def _unknown(place: Place, name: str, known: Iterable[str], what: str) -> Iterator[Finding]:
-    names = list(known)
-    if name not in names:
-        close = nearest(name, names)
-        yield place.finding(
-            f"unknown {what} {name!r}", f"did you mean {close}?" if close else f"known: {listing(names)}"
-        )
-
-
-def _unknown_names(place: Place, names: Iterable[str], known: Iterable[str], what: str) -> Iterator[Finding]:
-    every = list(known)
-    for index, name in enumerate(names):
-        yield from _unknown(place / index, name, every, what)
-
-
-def _repeated(place: Place, names: Iterable[str]) -> Iterator[Finding]:
-    seen: set[str] = set()
-    for index, name in enumerate(names):
-        if name in seen:
-            yield (place / index).finding(f"{name!r} is listed twice", "remove one")
-        seen.add(name)
-
-
-def _repeated_ids(place: Place, ids: Iterable[str]) -> Iterator[Finding]:
-    seen: dict[str, Place] = {}
-    for index, name in enumerate(ids):
-        yield from _taken(seen, name, place / index / "id")
-
-
-def _taken(seen: dict[str, Place], name: str, place: Place) -> Iterator[Finding]:
-    first = seen.setdefault(name, place)
-    if first is not place:
-        where = f"{first.mark.file} line {first.mark.line}"
-        yield place.finding(f"id {name!r} is taken, in {where}", "choose another")
 
 
 _CHECKS: tuple[Callable[[PlanSpec, Place], Iterator[Finding]], ...] = (
@@ -235,6 +171,6 @@ _CHECKS: tuple[Callable[[PlanSpec, Place], Iterator[Finding]], ...] = (
     _catalogue,
     _rules,
     _scopes,
-    _contact,
+    contact_findings,
     experiment_findings,
 )
