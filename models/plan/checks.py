@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from zoneinfo import ZoneInfo
 
 from models.features.check import check_features
+from models.plan.checks_availability import availability_findings
+from models.plan.checks_care import care_findings, care_ids
 from models.plan.checks_contact import contact_findings
 from models.plan.checks_experiments import experiment_findings
 from models.plan.expression_checks import expression_findings
@@ -110,14 +112,18 @@ def _catalogue(spec: PlanSpec, root: Place) -> Iterator[Finding]:
 def _rules(spec: PlanSpec, root: Place) -> Iterator[Finding]:
     """Rule ids stand in every explanation, so that one id must mean one thing."""
     known: dict[str, tuple[str, RuleSpec, Place]] = {}
+    built_in = care_ids(spec)
     for tier, rule, place in _every_rule(spec, root):
+        if rule.id in built_in:
+            message = f"rule id {rule.id!r} is that of a rule of duty of care"
+            yield (place / "id").finding(message, "give this rule an id of its own")
         first_tier, first, first_place = known.setdefault(rule.id, (tier, rule, place))
         if (first_tier, first.when, first.why) != (tier, rule.when, rule.why):
             line = f"{first_place.mark.file} line {first_place.mark.line}"
             message = f"rule id {rule.id!r} already means something else, in {line}"
             yield (place / "id").finding(message, "give this rule an id of its own")
     for index, action in enumerate(spec.actions):
-        if sum(len(getattr(action, tier)) for tier in TIERS) > MAX_RULES:
+        if sum(len(getattr(one, tier)) for one in (action, *action.treatments) for tier in TIERS) > MAX_RULES:
             yield (root / "actions" / index).finding("too many rules", f"use at most {MAX_RULES}")
     if len(spec.policies) > MAX_RULES:
         yield (root / "policies").finding("too many policies", f"use at most {MAX_RULES}")
@@ -128,8 +134,12 @@ def _every_rule(spec: PlanSpec, root: Place) -> Iterator[tuple[str, RuleSpec, Pl
         yield policy.tier, policy, root / "policies" / index
     for index, action in enumerate(spec.actions):
         for tier in TIERS:
+            place = root / "actions" / index
             for number, rule in enumerate(getattr(action, tier)):
-                yield tier, rule, root / "actions" / index / tier / number
+                yield tier, rule, place / tier / number
+            for said, treatment in enumerate(action.treatments):
+                for number, rule in enumerate(getattr(treatment, tier)):
+                    yield tier, rule, place / "treatments" / said / tier / number
 
 
 def _scopes(spec: PlanSpec, root: Place) -> Iterator[Finding]:
@@ -140,6 +150,10 @@ def _scopes(spec: PlanSpec, root: Place) -> Iterator[Finding]:
     scopes += [(contact / "limits" / i / "scope", limit.scope) for i, limit in enumerate(spec.contact.limits)]
     scopes += [
         (contact / "suppressions" / i / "scope", s.scope) for i, s in enumerate(spec.contact.suppressions)
+    ]
+    scopes += [(root / "stops" / i / "scope", stop.scope) for i, stop in enumerate(spec.stops)]
+    scopes += [
+        (contact / "quiet_hours" / i / "scope", q.scope) for i, q in enumerate(spec.contact.quiet_hours)
     ]
     for place, scope in scopes:
         yield from _scope(place, scope, spec, members)
@@ -172,5 +186,7 @@ _CHECKS: tuple[Callable[[PlanSpec, Place], Iterator[Finding]], ...] = (
     _rules,
     _scopes,
     contact_findings,
+    care_findings,
+    availability_findings,
     experiment_findings,
 )

@@ -45,8 +45,12 @@ def _of_rules(spec: PlanSpec, root: Place) -> Iterator[tuple[Scope, Place, str]]
         yield Scope.DECISION, root / "policies" / index / "when", policy.when
     for index, action in enumerate(spec.actions):
         for tier in ("eligibility", "applicability", "suitability"):
+            place = root / "actions" / index
             for number, rule in enumerate(getattr(action, tier)):
-                yield Scope.DECISION, root / "actions" / index / tier / number / "when", rule.when
+                yield Scope.DECISION, place / tier / number / "when", rule.when
+            for said, treatment in enumerate(action.treatments):
+                for number, rule in enumerate(getattr(treatment, tier)):
+                    yield Scope.DECISION, place / "treatments" / said / tier / number / "when", rule.when
 
 
 def _of_weights(spec: PlanSpec, root: Place) -> Iterator[tuple[Scope, Place, str]]:
