@@ -9,7 +9,7 @@ export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test ci lint types derived bench lock clean
+.PHONY: help setup demo test ci lint types derived readers prove bench lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -43,7 +43,20 @@ derived: setup ## Check that derived files are what the contracts and the plan l
 	@$(BIN)/python -m schemas.derive --check
 	@$(BIN)/python -m models.plan.schema --check
 
-ci: lint types derived test ## Everything that guards the project
+readers: setup .venv-readers/.installed ## Install the tools of others that tests let read our exports
+
+.venv-readers/.installed: tests/conformance/requirements-pdstools.lock tests/conformance/requirements-obp.lock tests/conformance/obp.lock
+	@echo "Setting up .venv-readers (once) ..."
+	@for name in pdstools obp; do \
+	  $(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-readers/$$name && \
+	  $(BIN)/uv pip install --quiet --native-tls --python .venv-readers/$$name/bin/python --require-hashes -r tests/conformance/requirements-$$name.lock || exit 1; done
+	@$(BIN)/uv pip install --quiet --native-tls --python .venv-readers/obp/bin/python --no-deps --require-hashes -r tests/conformance/obp.lock
+	@touch $@
+
+prove: setup ## Attack the folds with random histories: make prove ARGS="--seeds 1000000"
+	@PYTHONPATH=tests $(BIN)/python -m delivery $(ARGS)
+
+ci: lint types derived readers test ## Everything that guards the project
 
 bench: setup ## Measure events per CPU second beside other ways to do the same job
 	@$(BIN)/python -m benchmarks.decide50 $(ARGS)
@@ -53,4 +66,4 @@ lock: ## Resolve the dependencies anew
 	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -c requirements.lock --extra dev pyproject.toml -o requirements-dev.lock
 
 clean: ## Remove what was made here
-	@rm -rf .venv out .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build
+	@rm -rf .venv .venv-readers out .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.cli_export import add_export
 from pipelines.cli_plan import add_plan
 from pipelines.flags import Config, add_arguments
 from pipelines.locate import UsageError, find_plan, out_folder, run_folder
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_import(commands)
     _add_train(commands)
     add_plan(commands)
+    add_export(commands)
     _add_demo(commands)
     return parser
 

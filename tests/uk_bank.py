@@ -1,12 +1,16 @@
 """The shipped bank in tests: its plan, and requests of customers whose circumstances a test names."""
 
+import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from models.engagement import EngagementPolicy
+from models.plan.compiled import Plan
 from models.plan.fields import feature_columns
 from models.plan.load import load_plan
 from models.plan.spec import PlanSpec
@@ -82,3 +86,18 @@ def _within(action: Any, scope: Mapping[str, str]) -> bool:
         "message_class": action.message_class.value,
     }
     return all(facts[name] == value for name, value in scope.items())
+
+
+def plan_with(folder: Path, **changes: Any) -> Plan:
+    """A copy of the bank in `folder`, its plan.yaml changed: maps are merged, all else is replaced."""
+    shutil.copytree(FOLDER, folder)
+    file = folder / "plan.yaml"
+    plan = yaml.safe_load(file.read_text("utf-8"))
+    file.write_text(yaml.safe_dump(_merged(plan, changes), sort_keys=False), "utf-8")
+    return Plan.load(folder)
+
+
+def _merged(old: Any, new: Any) -> Any:
+    if not (isinstance(old, dict) and isinstance(new, Mapping)):
+        return new
+    return {**old, **{key: _merged(old.get(key), value) for key, value in new.items()}}

@@ -1,0 +1,194 @@
+"""`nextbeam export dsjson|obp`: answered offers as rounds of a contextual bandit, with the exact logging probability.
+
+A round is one offer that was answered (a label, NoResponse included): the context the decision saw, the candidates
+that could have won its slot, the one that did, the probability of that choice, and the reward: 1 for a positive answer,
+else 0.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import pyarrow.parquet as pq
+
+from models.exploration.probability import slot_probabilities
+from models.features import FeatureTable
+from models.plan.spec import PlanSpec
+from pipelines.locate import run_folder
+from pipelines.records import parquet_files, plan_of
+from schemas import Candidate, Decision, Offer, Stage
+from schemas.rows import from_row
+
+DSJSON_READ_ME = """Written by `nextbeam export dsjson`. Read with Vowpal Wabbit (tested with 9.11):
+
+  vw --cb_explore_adf --dsjson -d decisions.dsjson
+
+One line per answered offer: namespace `f` holds the features of the customer's context, each action of `_multi` its id,
+group and issue. `p` is the exact probability of the slot's choice; cost is -1 for a positive answer.
+"""
+
+OBP_READ_ME = """Written by `nextbeam export obp`. Read with Open Bandit Pipeline (tested with 0.5):
+
+  data = numpy.load("bandit_feedback.npz")
+  feedback = {name: data[name] for name in ("context", "action", "reward", "pscore", "position", "action_context")}
+  feedback |= {"n_rounds": len(data["action"]), "n_actions": int(data["n_actions"])}
+
+`action_dist` (rounds, actions) is the distribution the logged policy chose from; `candidates` says which actions could
+have won: a policy that chooses others has no support here.
+`actions` names them, `features` the columns of `context`.
+"""
+
+
+class Round(NamedTuple):
+    """One answered offer."""
+
+    decision: Decision
+    offer: Offer
+    candidates: tuple[Candidate, ...]
+    """Those that could have won the slot, by rank."""
+    probabilities: tuple[float, ...]
+    """Of each of them."""
+    chosen: int
+    """Position of the offer among them."""
+    reward: float
+
+
+def rounds(run: Path) -> Iterator[Round]:
+    """All answered offers of a run, in the order of its files."""
+    rewards = _rewards(run)
+    for file in parquet_files(run, "decisions"):
+        for batch in pq.ParquetFile(file).iter_batches(1024):
+            for row in batch.to_pylist():
+                if row["offers"]:
+                    yield from _of(from_row(Decision, row), rewards)
+
+
+def _of(decision: Decision, rewards: dict[tuple[str, int], bool]) -> Iterator[Round]:
+    for offer in decision.offers:
+        answer = rewards.get((decision.decision_id, offer.rank))
+        if answer is None:
+            continue
+        found = slot_probabilities(decision, offer) or _certain(decision, offer)
+        candidates = tuple(decision.ranked[rank - 1] for rank in sorted(found))
+        chosen = next(i for i, each in enumerate(candidates) if each.action == offer.action)
+        probabilities = tuple(found[each.rank] for each in candidates)
+        yield Round(decision, offer, candidates, probabilities, chosen, float(answer))
+
+
+def _certain(decision: Decision, offer: Offer) -> dict[int, float]:
+    """Where nothing was left to chance: what was chosen, and what it outranked."""
+    open_still = (Stage.ARBITRATION, Stage.OUTPUT)
+    return {
+        each.rank: float(each.action == offer.action)
+        for each in decision.ranked
+        if each.stage in open_still and (each.action == offer.action or each.stage == Stage.ARBITRATION)
+    }
+
+
+def _rewards(run: Path) -> dict[tuple[str, int], bool]:
+    """By decision and rank: whether any answer was positive. Offers whose answers say nothing are left out."""
+    rewards: dict[tuple[str, int], bool] = {}
+    for file in parquet_files(run, "feedback"):
+        table = pq.read_table(file, columns=["decision_id", "rank", "label"], partitioning=None)
+        for row in table.to_pylist():
+            if row["label"] is not None:
+                key = row["decision_id"], row["rank"]
+                rewards[key] = rewards.get(key, False) or row["label"]
+    return rewards
+
+
+def export_dsjson(run: Path, out: Path) -> dict[str, int]:
+    """Write `decisions.dsjson` for Vowpal Wabbit; rows by file name.
+
+    Raises:
+      UsageError: There is no run.
+    """
+    plan = plan_of(run_folder(run))
+    columns, groups = FeatureTable.of(plan).columns, _groups(plan)
+    written = 0
+    with (out / "decisions.dsjson").open("wb") as file:
+        for each in rounds(run):
+            file.write(msgspec.json.encode(_line(each, columns, groups)) + b"\n")
+            written += 1
+    (out / "README.txt").write_text(DSJSON_READ_ME, "utf-8")
+    return {"decisions.dsjson": written}
+
+
+def _line(each: Round, columns: tuple[str, ...], groups: dict[str, tuple[str, str]]) -> dict[str, Any]:
+    order = [each.chosen, *(i for i in range(len(each.candidates)) if i != each.chosen)]
+    values = zip(columns, each.decision.context.features, strict=True)
+    return {
+        "_label_cost": -each.reward,
+        "_label_probability": each.probabilities[each.chosen],
+        "_label_Action": each.chosen + 1,
+        "_labelIndex": each.chosen,
+        "Timestamp": each.decision.decided_at.isoformat(),
+        "Version": "1",
+        "EventId": f"{each.decision.decision_id}:{each.offer.rank}",
+        "a": [i + 1 for i in order],
+        "p": [each.probabilities[i] for i in order],
+        "c": {
+            "f": {name: value for name, value in values if value},
+            "_multi": [_action(candidate.action, groups) for candidate in each.candidates],
+        },
+    }
+
+
+def _action(action: str, groups: dict[str, tuple[str, str]]) -> dict[str, Any]:
+    group, issue = groups[action]
+    return {"a": {f"action={action}": 1, f"group={group}": 1, f"issue={issue}": 1}}
+
+
+def export_obp(run: Path, out: Path) -> dict[str, int]:
+    """Write `bandit_feedback.npz` for Open Bandit Pipeline; rows by file name.
+
+    Raises:
+      UsageError: There is no run.
+    """
+    plan = plan_of(run_folder(run))
+    arrays = _arrays(list(rounds(run)), plan)
+    np.savez_compressed(out / "bandit_feedback.npz", **arrays)
+    (out / "README.txt").write_text(OBP_READ_ME, "utf-8")
+    return {"bandit_feedback.npz": len(arrays["action"])}
+
+
+def _arrays(every: Sequence[Round], plan: PlanSpec) -> dict[str, Any]:
+    table = FeatureTable.of(plan)
+    index = {action.id: i for i, action in enumerate(plan.actions)}
+    distribution = np.zeros((len(every), len(index)))
+    candidates = np.zeros((len(every), len(index)), np.bool_)
+    context = np.zeros((len(every), len(table.vector_columns)))
+    for row, each in enumerate(every):
+        columns = [index[candidate.action] for candidate in each.candidates]
+        distribution[row, columns] = each.probabilities
+        candidates[row, columns] = True
+        context[row] = table.vector(each.decision.context.features)
+    action = np.array([index[each.offer.action] for each in every], np.int64)
+    return {
+        "context": context,
+        "action": action,
+        "reward": np.array([each.reward for each in every], np.float64),
+        "pscore": distribution[np.arange(len(every)), action],
+        "position": np.array([each.offer.slot - 1 for each in every], np.int64),
+        "candidates": candidates,
+        "action_dist": distribution,
+        "action_context": _group_columns(plan),
+        "n_actions": np.int64(len(index)),
+        "actions": np.array(list(index)),
+        "features": np.array(table.vector_columns),
+    }
+
+
+def _groups(plan: PlanSpec) -> dict[str, tuple[str, str]]:
+    return {action.id: (action.group, plan.groups[action.group].issue) for action in plan.actions}
+
+
+def _group_columns(plan: PlanSpec) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """What is known of each action: one column per group (actions, groups)."""
+    groups = list(plan.groups)
+    columns = np.zeros((len(plan.actions), len(groups)))
+    for row, action in enumerate(plan.actions):
+        columns[row, groups.index(action.group)] = 1.0
+    return columns
