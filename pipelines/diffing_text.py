@@ -1,26 +1,22 @@
 """A comparison for a terminal."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from models.replaying.comparison import Comparison, NamedPair, OfferRow, Pair, Side, Unit
-from models.replaying.counterparts import Link
+from models.replaying.comparison import Comparison, NamedPair, OfferRow, Pair, Unit
 from pipelines.diffing_words import (
-    DASH,
     DIMENSIONS,
     FEW_MARK,
-    LINKS,
     METHOD,
     change_text,
-    figure,
-    relative,
-    signed,
-    times,
+    events,
+    why,
 )
 from pipelines.report import printable
+from pipelines.words import figure, relative, signed, times
 
 _MOST = 10
 """Rows of a long table that a terminal gets; the page has all."""
@@ -162,18 +158,11 @@ def _offers(console: Console, title: str, rows: Sequence[OfferRow]) -> None:
             signed(row.customers.change, "count"),
             signed(row.expected.change, "value"),
             FEW_MARK if row.few else "",
-            _text(_why(row)),
+            _text(why(row)),
         )
     if not any(row.few for row in rows[:_MOST]):
         table.columns = [column for column in table.columns if column.header != "few"]
     _print(console, table, len(rows) - _MOST)
-
-
-def _why(row: OfferRow) -> str:
-    if row.why is None:
-        return DASH
-    rule = row.why.rule or row.why.stage
-    return f"{rule} removes it {figure(row.why.removed.b, 'count')} times, was {figure(row.why.removed.a, 'count')}"
 
 
 def _others(console: Console, comparison: Comparison) -> None:
@@ -203,7 +192,7 @@ def _funnel(console: Console, comparison: Comparison) -> None:
             continue
         table.add_row(stage.stage, "", *entered, *_pair(stage.removed))
         changed = sorted(
-            (row for row in stage.rules if row.removed.change),
+            (row for row in stage.rules if row.rule and row.removed.change),
             key=lambda row: (-abs(row.removed.change), row.rule),
         )
         for row in changed[:_MOST]:
@@ -292,20 +281,3 @@ def _events(console: Console, comparison: Comparison) -> None:
     for name, a, b in events(*comparison.sides):
         table.add_row(name, f"{a:,}", f"{b:,}")
     _print(console, table)
-
-
-def events(a: Side, b: Side) -> Iterator[tuple[str, int, int]]:
-    """How the lines of the history fared under both plans, in words."""
-    yield "decoded", a.decoded, b.decoded
-    for reason in {**a.refused, **b.refused}:
-        yield f"refused: {reason}", a.refused.get(reason, 0), b.refused.get(reason, 0)
-    if a.skipped or b.skipped:
-        yield "left out by the mapping", a.skipped, b.skipped
-    for name in {**a.accounted, **b.accounted}:
-        yield f"folded: {name.replace('_', ' ')}", a.accounted.get(name, 0), b.accounted.get(name, 0)
-    for reason in {**a.dead, **b.dead}:
-        yield f"dead letters: {reason}", a.dead.get(reason, 0), b.dead.get(reason, 0)
-    for link in Link:
-        of_a, of_b = a.outcomes.get(link.value, 0), b.outcomes.get(link.value, 0)
-        if of_a or of_b:
-            yield f"outcomes: {LINKS[link]}", of_a, of_b

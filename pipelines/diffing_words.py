@@ -1,10 +1,13 @@
-"""The words and figures of a comparison, the same on a terminal and on a page."""
+"""The words of a comparison, the same on a terminal and on a page."""
+
+from collections.abc import Iterator
 
 from models.replaying.changes import Change
-from models.replaying.comparison import Pair, Unit
+from models.replaying.comparison import OfferRow, Side
 from models.replaying.counterparts import Link
+from pipelines.words import DASH, figure
+from schemas import Stage
 
-DASH = "–"
 FEW_MARK = "few"
 
 LINKS = {
@@ -17,6 +20,12 @@ LINKS = {
     Link.UNKNOWN: "name a decision on no recorded signal",
 }
 """How outcomes relate to a plan's decisions."""
+
+UNRULED = {
+    Stage.ARBITRATION.value: "outranked",
+    Stage.TREATMENT_PLACEMENTS.value: "has no treatment for the placement",
+}
+"""What a stage without rules does to a candidate."""
 
 DIMENSIONS = {
     "action": "action",
@@ -38,40 +47,6 @@ METHOD = (
 """What was done and how far it can be trusted."""
 
 
-def figure(number: float, unit: Unit) -> str:
-    """A number as its unit is written."""
-    if unit == "share":
-        return f"{number:.1%}"
-    if unit == "mean":
-        return f"{number:,.2f}"
-    return f"{number:,.0f}"
-
-
-def signed(number: float, unit: Unit) -> str:
-    """A difference: with its sign, a plain 0 for none."""
-    if unit == "share":
-        return f"{number * 100:+.1f} pt" if abs(number) >= 0.0005 else "0"
-    text = f"{number:+,.2f}" if unit == "mean" else f"{number:+,.0f}"
-    return "0" if not text.strip("+-0.,") else text
-
-
-def relative(pair: Pair) -> str:
-    """The difference as a part of A."""
-    if pair.ratio is None:
-        return DASH if not pair.b else "new"
-    if not pair.b:
-        return "gone"
-    change = (pair.ratio - 1) * 100
-    if abs(change) < 0.05:
-        return "0%"
-    return f"{change:+,.0f}%" if abs(change) >= 10 else f"{change:+.1f}%"
-
-
-def times(pair: Pair) -> str:
-    """B over A."""
-    return DASH if pair.ratio is None else f"{pair.ratio:.2f}×"
-
-
 def change_text(change: Change) -> str:
     """A change of the plan on one line."""
     place = f"{change.what}, {change.where}" if change.where else change.what
@@ -80,3 +55,30 @@ def change_text(change: Change) -> str:
     if change.kind == "removed":
         return f"{place}: was {change.before}" if change.before else place
     return f"{place}: {change.before} -> {change.after}"
+
+
+def why(row: OfferRow) -> str:
+    """What explains most of what happened to an action."""
+    if row.why is None:
+        return DASH
+    b, a = figure(row.why.removed.b, "count"), figure(row.why.removed.a, "count")
+    if row.why.rule:
+        return f"{row.why.rule} removes it {b} times, was {a}"
+    return f"{UNRULED.get(row.why.stage, row.why.stage)} {b} times, was {a}"
+
+
+def events(a: Side, b: Side) -> Iterator[tuple[str, int, int]]:
+    """How the lines of the history fared under both plans, in words."""
+    yield "decoded", a.decoded, b.decoded
+    for reason in {**a.refused, **b.refused}:
+        yield f"refused: {reason}", a.refused.get(reason, 0), b.refused.get(reason, 0)
+    if a.skipped or b.skipped:
+        yield "left out by the mapping", a.skipped, b.skipped
+    for name in {**a.accounted, **b.accounted}:
+        yield f"folded: {name.replace('_', ' ')}", a.accounted.get(name, 0), b.accounted.get(name, 0)
+    for reason in {**a.dead, **b.dead}:
+        yield f"dead letters: {reason}", a.dead.get(reason, 0), b.dead.get(reason, 0)
+    for link in Link:
+        of_a, of_b = a.outcomes.get(link.value, 0), b.outcomes.get(link.value, 0)
+        if of_a or of_b:
+            yield f"outcomes: {LINKS[link]}", of_a, of_b

@@ -99,6 +99,11 @@ def _values(fact: str, value: Any) -> tuple[str, ...]:
     return (str(value),)
 
 
+def place(cell: Cell) -> tuple[bool, bool, str]:
+    """Sort key of the values of one dimension: what is not known last, open beginnings first."""
+    return cell.value in (NO_MARK, UNKNOWN), not cell.value.startswith("under "), cell.value
+
+
 def age_band(age: float) -> str:
     """The band of an age in years, e.g. 25-34."""
     if age < _AGES[0]:

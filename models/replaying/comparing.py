@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from models.plan.spec import PlanSpec
 from models.replaying.changes import plan_changes
-from models.replaying.cohorts import BRAND, CARE, Cell, Cohorts
+from models.replaying.cohorts import BRAND, CARE, Cell, Cohorts, place
 from models.replaying.comparison import (
     CareRow,
     CohortRow,
@@ -69,7 +69,7 @@ def compare(
     return Comparison(
         sides=sides,
         history=history,
-        findings=tuple(findings(sides, specs, tallies, care)),
+        findings=tuple(findings(sides, specs, tallies, care, history.live)),
         changes=plan_changes(*specs),
         measures=tuple(_measures(a, b)),
         no_action=_counts(a.no_action, b.no_action),
@@ -219,8 +219,9 @@ def _all_removed(tally: Tally, stage: Stage, rule: str) -> int:
 def _cohorts(a: Tally, b: Tally) -> Iterator[CohortRow]:
     nothing = CellSums()
     dimensions = list(dict.fromkeys(cell.dimension for cell in (*a.cohorts, *b.cohorts)))
-    ranks = {name: (name not in (CARE, BRAND), name) for name in dimensions}
-    for cell in sorted({**a.cohorts, **b.cohorts}, key=lambda cell: (ranks[cell.dimension], cell.value)):
+    dimensions.sort(key=lambda name: (name != CARE, name != BRAND))
+    order = {name: position for position, name in enumerate(dimensions)}
+    for cell in sorted({**a.cohorts, **b.cohorts}, key=lambda cell: (order[cell.dimension], place(cell))):
         of_a, of_b = a.cohorts.get(cell, nothing), b.cohorts.get(cell, nothing)
         marketing = Pair(of_a.marketing, of_b.marketing)
         yield CohortRow(

@@ -6,6 +6,7 @@ from models.plan.spec import PlanSpec
 from models.replaying.comparison import CareRow, Finding, Side
 from models.replaying.counterparts import ATTACHED, Link
 from models.replaying.tally import Tally
+from schemas import Reason
 
 
 def findings(
@@ -13,6 +14,7 @@ def findings(
     specs: tuple[PlanSpec, PlanSpec],
     tallies: tuple[Tally, Tally],
     care: Sequence[CareRow],
+    live: str | None,
 ) -> Iterator[Finding]:
     """Alarms first: what should stop a release. Then notes: what limits the comparison."""
     for row in care:
@@ -24,7 +26,7 @@ def findings(
     if a.decisions and not b.decisions:
         yield _alarm("B decides nothing at all")
     yield from _refusals(sides)
-    yield from _outcomes(sides, tallies)
+    yield from _outcomes(sides, tallies, live)
     if sides[0].digest != sides[1].digest and any(_draws(spec) for spec in specs):
         yield _note("chance has a part in these plans (exploration): small differences may be luck")
     if sides[0].currency != sides[1].currency:
@@ -47,7 +49,13 @@ def _refusals(sides: tuple[Side, Side]) -> Iterator[Finding]:
         yield _note(f"{worse} refuses {more:,} more of the recorded lines than the other: compare with care")
 
 
-def _outcomes(sides: tuple[Side, Side], tallies: tuple[Tally, Tally]) -> Iterator[Finding]:
+UNATTRIBUTED = Reason.UNATTRIBUTED.value
+_ODD = 0.02
+"""A share of outcomes that answer nothing which is more than noise."""
+_FEW_OUTCOMES = 10
+
+
+def _outcomes(sides: tuple[Side, Side], tallies: tuple[Tally, Tally], live: str | None) -> Iterator[Finding]:
     for side, tally in zip(sides, tallies, strict=True):
         total = tally.links.total()
         if side.left_out:
@@ -55,6 +63,12 @@ def _outcomes(sides: tuple[Side, Side], tallies: tuple[Tally, Tally]) -> Iterato
                 f"{side.label}: {side.left_out:,} of {total:,} recorded outcomes ({side.left_out / total:.0%}) have no "
                 f"counterpart: they answer offers that {side.label} did not make, and nobody knows what customers "
                 "would have done instead"
+            )
+        if side.digest == live and tally.dead[UNATTRIBUTED] > max(total * _ODD, _FEW_OUTCOMES):
+            yield _note(
+                f"{side.label} was live, but {tally.dead[UNATTRIBUTED]:,} of {total:,} recorded outcomes "
+                f"({tally.dead[UNATTRIBUTED] / total:.0%}) answer no offer that it makes here: events came in another "
+                "order then, or other code decided"
             )
     links = [tally.links for tally in tallies]
     if any(each.total() for each in links) and not any(each[link] for each in links for link in ATTACHED):
