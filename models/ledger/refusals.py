@@ -87,7 +87,10 @@ class Refusals:
             yield plan.household_unsure, plan.limits.covered(channel, self._brand, household=True)
 
     def _with_treatments(self, placement: str, channel: str, refused: dict[int, int]) -> dict[int, int]:
-        """The refusals, and those candidates whose every treatment for this placement is refused."""
+        """The refusals, and those candidates whose every treatment for this placement is refused.
+
+        Such a candidate was left as long as one of its treatments was: the rule that refused the last one counts.
+        """
         by_treatment = self._by_treatment(channel)
         if not by_treatment:
             return refused
@@ -95,7 +98,7 @@ class Refusals:
         for action, rules in by_treatment.items():
             fitting = self._plan.treatments[placement].get(action, ())
             if fitting and all(treatment in rules for treatment in fitting):
-                rule = min(rules[treatment] for treatment in fitting)
+                rule = max(rules[treatment] for treatment in fitting)
                 found[action] = min(rule, found.get(action, rule))
         return found
 
