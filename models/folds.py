@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from typing import Any, Protocol, TypeVar
+from heapq import heappop, heappush
+from typing import Any, Generic, Protocol, TypeVar
 
 from models.times import NEVER, Micros
 
@@ -81,3 +82,56 @@ def fold_events(fold: Fold[State, Event], events: Iterable[Event]) -> Iterator[O
         yield from outputs
     _, outputs = fold.expire(state, NEVER)
     yield from outputs
+
+
+def fold_together(fold: Fold[State, Event], events: Iterable[tuple[str, Event]]) -> Iterator[Output]:
+    """All outputs of many keys' events in the given order, and of what is due after the last.
+
+    Each key has its own state, as ever; but what a key does can depend, through what the fold shares among keys, on
+    what others did before. Therefore what is due is done in the order of its times, whosever it is; of equal times,
+    by key.
+
+    Args:
+      fold: Folds each key.
+      events: Key and event, in the order of event time.
+    """
+    keys = _Keys(fold)
+    for key, event in events:
+        yield from keys.expire(fold.order(event)[0])
+        yield from keys.step(key, event)
+    yield from keys.expire(NEVER)
+
+
+class _Keys(Generic[State, Event]):
+    """The states of all keys, and what is due next."""
+
+    def __init__(self, fold: Fold[State, Event]) -> None:
+        self._fold = fold
+        self._states: dict[str, State] = {}
+        self._due: dict[str, Micros] = {}
+        self._queue: list[tuple[Micros, str]] = []
+        """What is due, soonest first; entries that `_due` no longer says are void."""
+
+    def step(self, key: str, event: Event) -> list[Output]:
+        known = key in self._states
+        state, outputs = self._fold.step(self._states[key] if known else self._fold.initial(), event)
+        self._keep(key, state)
+        return outputs
+
+    def expire(self, now: Micros) -> Iterator[Output]:
+        while self._queue and self._queue[0][0] <= now:
+            due, key = heappop(self._queue)
+            if self._due.get(key) == due:
+                del self._due[key]
+                state, outputs = self._fold.expire(self._states[key], due)
+                self._keep(key, state)
+                yield from outputs
+
+    def _keep(self, key: str, state: State) -> None:
+        self._states[key] = state
+        due = self._fold.deadline(state)
+        if due is None:
+            self._due.pop(key, None)
+        elif self._due.get(key) != due:
+            self._due[key] = due
+            heappush(self._queue, (due, key))

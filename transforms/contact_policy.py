@@ -53,7 +53,13 @@ class ApplyContactPolicy(beam.PTransform[LedgerInput, Contacts]):
             "KeyOutcomes": outcomes,
         }
         folded = fold_by_customer(
-            fold, inputs, _OUTPUTS, step="ApplyContactPolicy", host=self._host, forwarded=(Signal,)
+            fold,
+            inputs,
+            _OUTPUTS,
+            step="ApplyContactPolicy",
+            host=self._host,
+            forwarded=(Signal,),
+            together=self._plan.shares_capacity,
         )
         return Contacts(folded.decisions, folded.feedback, folded.dead_letters)
 

@@ -45,7 +45,14 @@ class DecideNextBestAction(beam.PTransform[Events, Decided]):
         fold = self._plan.fold("decide")
         signals, outcomes = events
         inputs: dict[str, PCollection[Any]] = {"KeySignals": signals, "KeyOutcomes": outcomes}
-        folded = fold_by_customer(fold, inputs, _OUTPUTS, step="DecideNextBestAction", host=self._host)
+        folded = fold_by_customer(
+            fold,
+            inputs,
+            _OUTPUTS,
+            step="DecideNextBestAction",
+            host=self._host,
+            together=self._plan.shares_capacity,
+        )
         return Decided(folded.decisions, folded.feedback, folded.sessions, folded.dead_letters)
 
 

@@ -1,6 +1,7 @@
 """FoldPerKey: one transform that hosts any fold, on bounded and on unbounded input."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from operator import itemgetter
 from typing import Any, Literal
 
@@ -15,14 +16,18 @@ from apache_beam.typehints import typehints
 from apache_beam.typehints.decorators import no_annotations
 from apache_beam.utils.timestamp import Timestamp
 
-from models.folds import Counted, Fold, Output, advance, fold_events
+from models.folds import Counted, Fold, Output, advance, fold_events, fold_together
 from models.times import Micros, moment
 from schemas import DeadLetter, Reason
 from transforms import tally
 from transforms.metrics import ACCOUNTS, STATE_UNREADABLE
 
 FoldSource = Fold[Any, Any] | Callable[[], Fold[Any, Any]]
-"""A fold that pickles small, or what yields one; the latter is called at each set-up, so it shares what is heavy."""
+"""A fold that pickles small, or what yields one; the latter is called at each set-up, so it shares what is heavy.
+
+A source whose folds share something mutable among keys has two more methods: `fresh`, a fold that shares nothing with
+any other, and `turn`, which lets one thread at a time fold.
+"""
 
 Host = Literal["stateful", "grouped"]
 
@@ -32,6 +37,12 @@ _KEYED = typehints.Tuple[bytes, bytes]
 def load_fold(source: FoldSource) -> Fold[Any, Any]:
     """The fold itself."""
     return source() if callable(source) else source
+
+
+def _fresh(source: FoldSource) -> Fold[Any, Any]:
+    """A fold that shares nothing with any other; the only one, where the source has but one."""
+    fresh: Callable[[], Fold[Any, Any]] | None = getattr(source, "fresh", None)
+    return load_fold(source) if fresh is None else fresh()
 
 
 class FoldPerKey(beam.PTransform[PCollection[tuple[bytes, bytes]], DoOutputsTuple]):
@@ -45,6 +56,9 @@ class FoldPerKey(beam.PTransform[PCollection[tuple[bytes, bytes]], DoOutputsTupl
       host: `stateful` keeps one state cell and one event-time timer per key and folds events as they arrive;
         `grouped` collects each key and folds its events by `fold.order`. None: stateful for unbounded input.
       forwarded: Types of events that a step before this one has accounted for already.
+      together: Whether what the fold does with one key depends on what it did with others. Then bounded input is
+        folded as one group, by one worker, in the order of event time over all keys, with a fold of its own.
+        Unbounded input is folded as it arrives, by whatever folds a process has.
 
     A state that cannot be decoded is left as it is, for repair: events that meet it become dead letters.
 
@@ -61,9 +75,11 @@ class FoldPerKey(beam.PTransform[PCollection[tuple[bytes, bytes]], DoOutputsTupl
         step: str = "FoldPerKey",
         host: Host | None = None,
         forwarded: tuple[type, ...] = (),
+        together: bool = False,
     ) -> None:
         super().__init__()
         self._host = host
+        self._together = together
         self._outputs = dict(outputs)
         self._arguments = (fold, self._outputs, step, forwarded)
 
@@ -72,6 +88,10 @@ class FoldPerKey(beam.PTransform[PCollection[tuple[bytes, bytes]], DoOutputsTupl
         """One output per entry of `outputs`."""
         _check(events, self._host)
         if self._host == "grouped" or (self._host is None and events.is_bounded):
+            if self._together:
+                one = events | "KeyTogether" >> beam.Map(_together).with_output_types(_KEYED)
+                group = one | "GroupByKey" >> beam.GroupByKey()
+                return group | "Fold" >> self._routed(_FoldTogetherFn(*self._arguments))
             groups = events | "GroupByKey" >> beam.GroupByKey()
             return groups | "Fold" >> self._routed(_FoldGroupFn(*self._arguments))
         return events | "Fold" >> self._routed(_FoldStateFn(*self._arguments))
@@ -97,6 +117,15 @@ def _check(events: PCollection[Any], host: Host | None) -> None:
         raise ValueError(
             "unbounded input never ends, so it cannot be grouped; leave `host` out or say stateful"
         )
+
+
+_pair = msgspec.msgpack.Encoder().encode
+_unpair = msgspec.msgpack.Decoder(tuple[bytes, bytes]).decode
+
+
+def _together(keyed: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    """The event and its key, under the key that all have."""
+    return b"", _pair(keyed)
 
 
 class _FoldFn(beam.DoFn):
@@ -140,6 +169,24 @@ class _FoldGroupFn(_FoldFn):
         yield from self._route(fold_events(fold, (event for _, _, event in ordered)))
 
 
+class _FoldTogetherFn(_FoldFn):
+    """Beam adapter for `fold_together`: all keys at once, by event time, then kind, id and content.
+
+    A bundle that is tried again starts again from nothing.
+    """
+
+    def process(self, group: tuple[bytes, Iterable[bytes]]) -> Iterator[Any]:
+        fold = _fresh(self._source)
+        found = []
+        for pair in group[1]:
+            key, data = _unpair(pair)
+            event = fold.decode_event(data)
+            found.append((fold.order(event), data, key.decode(), event))
+        tally.add("folded", len(found))
+        found.sort(key=itemgetter(0, 1, 2))
+        yield from self._route(fold_together(fold, ((key, event) for _, _, key, event in found)))
+
+
 class _FoldStateFn(_FoldFn):
     """Beam adapter for `advance`: one cell of bytes, one timer, at most one read and one write per event."""
 
@@ -148,6 +195,7 @@ class _FoldStateFn(_FoldFn):
 
     def setup(self) -> None:
         super().setup()
+        self._turn: AbstractContextManager[Any] = getattr(self._source, "turn", nullcontext)()
         self._blank = self._fold.encode(self._fold.initial())
 
     def process(
@@ -166,7 +214,8 @@ class _FoldStateFn(_FoldFn):
             yield from self._route(self._refuse(keyed[0], event))
             return
         due = fold.deadline(state)
-        state, outputs = advance(fold, state, event)
+        with self._turn:
+            state, outputs = advance(fold, state, event)
         self._keep(cell, was, state)
         if fold.deadline(state) != due:
             _arm(timer, fold.deadline(state))
@@ -191,7 +240,8 @@ class _FoldStateFn(_FoldFn):
             return
         outputs: list[Output] = []
         while (due := fold.deadline(state)) is not None and due <= at.micros:
-            state, done = fold.expire(state, due)
+            with self._turn:
+                state, done = fold.expire(state, due)
             outputs += done
         self._keep(cell, was, state)
         _arm(timer, due)

@@ -1,9 +1,10 @@
 """Where a worker gets its plan: a small value that pickles, and loads once per process."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Lock
+from threading import Lock, RLock
 from typing import Any, Literal
 
 from apache_beam.utils.shared import Shared
@@ -11,6 +12,8 @@ from apache_beam.utils.shared import Shared
 from models.folds import Fold
 from models.funnel import Funnel
 from models.plan.compiled import Plan
+from models.volumes import VolumeBook
+from models.volumes.book import Past
 
 FoldName = Literal["context", "ledger", "decide"]
 
@@ -25,20 +28,50 @@ class LoadedPlan:
     def __post_init__(self) -> None:
         self.funnel: Funnel = self.plan.funnel
 
-    def fold(self, name: FoldName) -> Fold[Any, Any]:
-        """One of the plan's folds, built once."""
+    def fold(self, name: FoldName, past: Past = "unknown") -> Fold[Any, Any]:
+        """One of the plan's folds, built once; all share the process's book of capacity."""
         if name not in self._folds:
-            builders: dict[FoldName, Callable[[], Fold[Any, Any]]] = {
-                "context": self.plan.context_fold,
-                "ledger": self.plan.contact_fold,
-                "decide": self.plan.decide_fold,
-            }
-            self._folds[name] = builders[name]()
+            book = _shared(self.plan, past).book if self.plan.shares_capacity else None
+            self._folds[name] = self._build(name, book)
         return self._folds[name]
+
+    def fresh(self, name: FoldName) -> Fold[Any, Any]:
+        """One of the plan's folds, with a book of its own in which nothing was spent."""
+        return self._build(name, VolumeBook.of(self.plan.spec) if self.plan.shares_capacity else None)
+
+    def turn(self, past: Past) -> AbstractContextManager[Any]:
+        """Lets one thread at a time use the process's book of capacity; everybody, where the plan has none."""
+        return _shared(self.plan, past).turn if self.plan.shares_capacity else nullcontext()
+
+    def _build(self, name: FoldName, book: VolumeBook | None) -> Fold[Any, Any]:
+        builders: dict[FoldName, Callable[[], Fold[Any, Any]]] = {
+            "context": self.plan.context_fold,
+            "ledger": lambda: self.plan.contact_fold(volumes=book),
+            "decide": lambda: self.plan.decide_fold(volumes=book),
+        }
+        return builders[name]()
+
+
+@dataclass(frozen=True)
+class _SharedBook:
+    """The book that all folds of a plan in this process share."""
+
+    book: VolumeBook
+    turn: Any = field(default_factory=RLock)
+    """From the quote of a decision until all is taken, nobody else may ask."""
 
 
 _lock = Lock()
 _handles: dict[str, Shared] = {}
+_books: dict[str, _SharedBook] = {}
+
+
+def _shared(plan: Plan, past: Past) -> _SharedBook:
+    """The book of the plan with this digest, opened by the first who asks. It lives as long as the process."""
+    with _lock:
+        if plan.digest not in _books:
+            _books[plan.digest] = _SharedBook(VolumeBook.of(plan.spec, past=past))
+        return _books[plan.digest]
 
 
 @dataclass(frozen=True)
@@ -47,9 +80,21 @@ class PlanSource:
 
     All steps of a process get the same loaded plan. Beam keeps only the object that was asked for last, so
     everything a step needs hangs on that one object.
+
+    Volume constraints on unbounded input are kept by one book per process and plan. It lives in memory: a restart
+    loses what was spent. `past` says what the first book of a process takes for spent: `unknown`, the default, fails
+    closed, since capacity that was promised to nobody is cheaper than a call centre overrun: what a constraint governs
+    is not offered until nothing that an earlier process may have made can count any more (the next window of the
+    calendar, or one length of a rolling window). `nothing` is for a first start. A bundle that fails and is tried
+    again takes its contacts twice: less is offered than could be, never more. Bounded input starts from nothing.
+
+    Args:
+      path: Of the YAML file or folder.
+      past: What was spent before the process.
     """
 
     path: str
+    past: Past = "unknown"
 
     def load(self) -> LoadedPlan:
         """The plan, loaded by the first who asks.
@@ -60,6 +105,11 @@ class PlanSource:
         with _lock:
             handle = _handles.setdefault(self.path, Shared())
         return handle.acquire(lambda: LoadedPlan(Plan.load(Path(self.path))))
+
+    @property
+    def shares_capacity(self) -> bool:
+        """Whether the plan has volume constraints, so that its customers cannot be decided for independently."""
+        return self.load().plan.shares_capacity
 
     def fold(self, name: FoldName) -> "PlanFold":
         """A source of one of the plan's folds, for `FoldPerKey`."""
@@ -75,4 +125,12 @@ class PlanFold:
 
     def __call__(self) -> Fold[Any, Any]:
         """The fold; the same object for every caller in a process."""
-        return self.source.load().fold(self.name)
+        return self.source.load().fold(self.name, self.source.past)
+
+    def fresh(self) -> Fold[Any, Any]:
+        """A fold that shares nothing with any other."""
+        return self.source.load().fresh(self.name)
+
+    def turn(self) -> AbstractContextManager[Any]:
+        """Held while the fold folds an event."""
+        return nullcontext() if self.name == "context" else self.source.load().turn(self.source.past)

@@ -36,6 +36,7 @@ class VolumeBook:
         self._exempt = {
             action.id for action in spec.actions if action.message_class in frozenset(spec.contact.exempt)
         }
+        self._first = {index for index, action in enumerate(spec.actions) if action.mandatory}
         self._prices = [0.0] * len(self._pacers)
         self._clock: Micros | None = None
         self._past = past
@@ -70,7 +71,7 @@ class VolumeBook:
         best = [-math.inf] * len(reach.kinds)
         for action, bid in bids:
             kind = reach.kind_of[action]
-            best[kind] = max(best[kind], bid)
+            best[kind] = math.inf if action in self._first else max(best[kind], bid)
         for number in reach.constraints:
             using, other = -math.inf, 0.0
             for governing, bid in zip(reach.kinds, best, strict=True):

@@ -126,12 +126,13 @@ class Demand:
         """What is wanted in a whole window, by the phases seen, mostly the latest."""
         last = min(PHASES - 1, int(done * PHASES))
         age = (last - np.arange(PHASES)) % PHASES
-        fading = RECENT**age
+        fading: Floats = np.power(RECENT, age)
         wanted: Floats = fading @ np.where((age <= last)[:, None], self._now, self._before)
         wanted[SIDE + 1] += self._prior
         passed = _cover(self._since, max(0.0, done - self._since))
         seen = float(fading @ np.where(age <= last, passed, self._known)) / PHASES
-        return np.divide(wanted, max(seen + self._prior_share, 1e-9))
+        mean: Floats = wanted / max(seen + self._prior_share, 1e-9)
+        return mean
 
     def _close(self, following: Span) -> None:
         """A window is over: what it saw becomes what is expected."""
