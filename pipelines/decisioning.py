@@ -22,6 +22,7 @@ from pipelines.options import beam_options
 from schemas import DeadLetter, Decision, Feedback, SessionContext
 from transforms.decide import DecideChained, DecideNextBestAction
 from transforms.decode import DecodeOutcomes, DecodeSignals
+from transforms.log_probabilities import LogProbabilities
 from transforms.plan_source import PlanSource
 from transforms.sealing import Seal
 from transforms.session_context import Events
@@ -50,8 +51,9 @@ def build(signals: PCollection[bytes], outcomes: PCollection[bytes], config: Con
         answered.dead_letters,
         decided.dead_letters,
     ) | "DeadLetters" >> beam.Flatten()
+    decisions = decided.decisions | "LogProbabilities" >> LogProbabilities(plan)
     return Records(
-        decisions=decided.decisions | "SealDecisions" >> Seal(Decision),
+        decisions=decisions | "SealDecisions" >> Seal(Decision),
         feedback=decided.feedback | "SealFeedback" >> Seal(Feedback),
         sessions=decided.sessions,
         dead_letters=dead_letters,

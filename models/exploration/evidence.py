@@ -13,6 +13,15 @@ Floats = NDArray[np.float64]
 _NOTHING = EvidenceSpec(responses=0, positives=0)
 
 
+_RANDOM_ARMS = frozenset({"random_propensity", "random_action"})
+
+
+def explores(spec: PlanSpec) -> bool:
+    """Whether chance has a say in any decision of the plan."""
+    arms = any(arm.kind in _RANDOM_ARMS and arm.share > 0.0 for arm in spec.experiments.arms)
+    return arms or spec.arbitration.exploration != "none"
+
+
 def known_propensity(action: ActionSpec) -> float:
     """P of an action without a model: (0.5 + positives) / (1 + responses) where the plan tells them, else its start."""
     if action.evidence is None:

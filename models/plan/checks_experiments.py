@@ -12,13 +12,28 @@ _ROUNDING = 1e-9
 
 
 def experiment_findings(spec: PlanSpec, root: Place) -> Iterator[Finding]:
-    """Arms and exploration that cannot do what they say."""
+    """Arms, exploration and evidence that cannot be what they say."""
     yield from _arms(spec, root / "experiments" / "arms")
-    if spec.arbitration.exploration != "none" and not spec.arbitration.propensity:
-        yield (root / "arbitration" / "exploration").finding(
-            "propensities are drawn, but arbitration.propensity is off",
-            "switch propensity on, or explore none",
-        )
+    if not spec.arbitration.propensity:
+        yield from _without_propensity(spec, root)
+    for index, action in enumerate(spec.actions):
+        known = action.evidence
+        if known is not None and known.positives > known.responses:
+            place = root / "actions" / index / "evidence" / "positives"
+            message = f"{known.positives} of {known.responses} responses were positive"
+            yield place.finding(message, "count every positive response among the responses too")
+
+
+def _without_propensity(spec: PlanSpec, root: Place) -> Iterator[Finding]:
+    """What draws propensities although they do not count."""
+    if spec.arbitration.exploration != "none":
+        message = "propensities are drawn, but arbitration.propensity is off"
+        yield (root / "arbitration" / "exploration").finding(message, "switch propensity on, or explore none")
+    for index, arm in enumerate(spec.experiments.arms):
+        if arm.kind == "random_propensity":
+            place = root / "experiments" / "arms" / index / "kind"
+            message = "a random propensity changes nothing, since arbitration.propensity is off"
+            yield place.finding(message, "switch propensity on, or use random_action")
 
 
 def _arms(spec: PlanSpec, place: Place) -> Iterator[Finding]:

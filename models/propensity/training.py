@@ -11,6 +11,7 @@ import numpy as np
 import sklearn
 from numpy.typing import NDArray
 
+from models.plan.spec import EvidenceSpec
 from models.propensity.artifact import Artifact, Metrics, Training
 from models.propensity.compile import compile_logistic, compile_trees, describe
 from models.propensity.fitting import Fitting, fit_logistic, fit_trees
@@ -83,7 +84,11 @@ def train(responses: Responses, groups: Mapping[str, str], *, command: str, fitt
         seed=fitting.seed,
         created_by=_versions(),
     )
-    models = {kind: _finish(_FIT[kind](fit_on, check_on, groups, fitting), about, check_on) for kind in KINDS}
+    learned_from = _counts(fit_on)
+    models = {
+        kind: _finish(_FIT[kind](fit_on, check_on, groups, fitting), about, learned_from, check_on)
+        for kind in KINDS
+    }
     return _report(models, about, fit_on, check_on, untrained)
 
 
@@ -138,7 +143,20 @@ def _rows_to_check(fit_on: Responses, check_on: Responses) -> NDArray[np.float64
     return np.vstack([part.x[:: max(1, -(-len(part) // _CHECKED))] for part in (fit_on, check_on)])
 
 
-def _finish(fitted: Fitted, about: Training, check_on: Responses) -> Trained:
+def _counts(responses: Responses) -> dict[str, EvidenceSpec]:
+    """Responses to each action, and how many of them were positive."""
+    return {
+        action: EvidenceSpec(
+            responses=int((responses.action == action).sum()),
+            positives=int(responses.label[responses.action == action].sum()),
+        )
+        for action in responses.actions()
+    }
+
+
+def _finish(
+    fitted: Fitted, about: Training, learned_from: dict[str, EvidenceSpec], check_on: Responses
+) -> Trained:
     artifact, estimator, setting = fitted
     propensity = shown_propensity(artifact, check_on)
     overall = measure(check_on.label, propensity)
@@ -149,7 +167,14 @@ def _finish(fitted: Fitted, about: Training, check_on: Responses) -> Trained:
         f"{setting}. On customers held out, {overall.predicted:.2%} were predicted to respond and "
         f"{overall.rate:.2%} did; calibration error {overall.calibration_error:.2%}; no recalibration was applied."
     )
-    described = describe(artifact, metrics=overall, metrics_by_action=by_action, training=about, notes=notes)
+    described = describe(
+        artifact,
+        metrics=overall,
+        metrics_by_action=by_action,
+        training=about,
+        notes=notes,
+        learned_from=learned_from,
+    )
     return Trained(described, estimator, overall, setting)
 
 

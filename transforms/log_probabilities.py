@@ -1,0 +1,26 @@
+"""LogProbabilities: how probable it was that each offer was the one made."""
+
+import apache_beam as beam
+from apache_beam.pvalue import PCollection
+
+from models.exploration.probability import with_probabilities
+from schemas import Decision
+from transforms.plan_source import PlanSource
+
+
+class LogProbabilities(beam.PTransform[PCollection[Decision], PCollection[Decision]]):
+    """Decisions with the probability of each offer, computed from their own record: see `models.exploration`.
+
+    It holds no state and knows no key, so that its quadrature never keeps a customer's next event waiting. Decisions
+    of a plan in which chance has no say pass as they are, without a step.
+    """
+
+    def __init__(self, plan: PlanSource) -> None:
+        super().__init__()
+        self._plan = plan
+
+    def expand(self, decisions: PCollection[Decision]) -> PCollection[Decision]:
+        """One pure function, or none."""
+        if not self._plan.load().plan.explores:
+            return decisions
+        return decisions | "Compute" >> beam.Map(with_probabilities).with_output_types(Decision)
