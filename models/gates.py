@@ -69,7 +69,7 @@ class Gates:
             )
         table = RuleTable(spec)
         consent = _Consent(spec, table)
-        closed = _Closed(tuple(narrow_closures(spec)), table)
+        closed = _Closed(spec, table)
         ruled = _Ruled(spec, table)
         quiet = QuietHours(spec, [table.number(rule) for rule in _quiet_rules(spec)])
         on_channels: tuple[tuple[bool, _ChannelGate], ...] = (
@@ -126,9 +126,10 @@ class _Consent:
 class _Closed:
     """Dates of treatments, and kill switches for channels or treatments."""
 
-    def __init__(self, closures: Sequence[Closure], table: RuleTable) -> None:
+    def __init__(self, spec: PlanSpec, table: RuleTable) -> None:
+        closures = self._closures = tuple(narrow_closures(spec))
         self.any = bool(closures)
-        self._closures = closures
+        self._said = [[treatment.id for treatment in action.treatments] for action in spec.actions]
         self._numbers = [
             table.number(EngagementRule(each.stage, each.id, each.why, each.text)) for each in closures
         ]
@@ -153,12 +154,17 @@ class _Closed:
                     continue
                 if not closure.treatments:
                     whole.append((number, bits(closure.actions)))
-                for action in closure.actions if closure.treatments else ():
-                    for treatment in closure.treatments:
-                        parts.setdefault(action, {}).setdefault(treatment, number)
+                else:
+                    self._close(closure, number, parts)
             return whole, parts
 
         return closed
+
+    def _close(self, closure: Closure, number: int, parts: TreatmentRefusals) -> None:
+        """Add the treatments that a closure names to those that are closed already."""
+        for action in closure.actions:
+            for treatment in closure.treatments.intersection(self._said[action]):
+                parts.setdefault(action, {}).setdefault(treatment, number)
 
 
 class _Ruled:
