@@ -8,8 +8,8 @@ from models.arbitration import Arbitration
 from models.context import ContextFold
 from models.decide import DecideFold, Event
 from models.engagement import ContextWeights, EngagementPolicy
-from models.exploration.evidence import explores
 from models.explain import Reasons
+from models.exploration.evidence import explores
 from models.features import FeatureTable, LatestVector
 from models.folds import Fold
 from models.funnel import Funnel
