@@ -19,6 +19,7 @@ _CARDS = (
 def page(comparison: Comparison) -> str:
     """The whole comparison as HTML that needs nothing else."""
     actions = next(table.rows for table in comparison.offers if table.dimension == "action")
+    rules = [(stage, rule) for stage in comparison.funnel for rule in stage.rules if rule.rule]
     return render(
         "diff.html",
         c=comparison,
@@ -28,6 +29,10 @@ def page(comparison: Comparison) -> str:
         cards=list(_cards(comparison.measures)),
         actions=[row for row in actions if row.offers.change or row.customers.change],
         steady=sum(1 for row in actions if not (row.offers.change or row.customers.change)),
+        moved_rules=sorted(
+            (pair for pair in rules if pair[1].removed.change), key=lambda pair: -abs(pair[1].removed.change)
+        ),
+        steady_rules=[(stage, rule) for stage, rule in rules if not rule.removed.change],
         others=[table for table in comparison.offers if table.dimension != "action"],
         words=DIMENSIONS,
         events=list(events(*comparison.sides)),

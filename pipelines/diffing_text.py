@@ -16,7 +16,7 @@ from pipelines.diffing_words import (
     why,
 )
 from pipelines.report import printable
-from pipelines.words import figure, relative, signed, times
+from pipelines.words import figure, plain, relative, signed, times
 
 _MOST = 10
 """Rows of a long table that a terminal gets; the page has all."""
@@ -126,7 +126,7 @@ def _care(console: Console, comparison: Comparison) -> None:
         style = "bold red" if row.flagged else ""
         flag = "MORE MARKETING" if row.flagged else ""
         table.add_row(
-            _text(row.mark),
+            _text(plain(row.mark)),
             flag,
             f"{row.customers:,}",
             *_pair(row.marketing),
@@ -240,7 +240,7 @@ def _cohorts(console: Console, comparison: Comparison) -> None:
     for row in comparison.cohorts:
         table.add_row(
             _text(row.dimension),
-            _text(row.value),
+            _text(plain(row.value)),
             f"{max(row.customers.a, row.customers.b):,.0f}",
             figure(row.rate.a, "mean"),
             figure(row.rate.b, "mean"),
@@ -272,7 +272,7 @@ def _named(console: Console, comparison: Comparison) -> None:
 def _counts(console: Console, title: str, rows: Iterable[NamedPair]) -> None:
     table = _table(title, ("",), ("A", "B", "change"))
     for row in rows:
-        table.add_row(_text(row.name), *_pair(row.pair))
+        table.add_row(_text(plain(row.name)), *_pair(row.pair))
     _print(console, table)
 
 

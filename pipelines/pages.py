@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipelines.words import figure, relative, signed, times
+from pipelines.words import figure, plain, relative, signed, times
 
 _FOLDER = Path(__file__).parent / "templates"
 
@@ -37,7 +37,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"figure": figure, "signed": signed, "relative": relative, "times": times}
+    environment.filters |= {
+        "figure": figure,
+        "signed": signed,
+        "relative": relative,
+        "times": times,
+        "plain": plain,
+    }
     script = _own("page.js")
     environment.globals |= {
         "css": Markup(_own("page.css")),

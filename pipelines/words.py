@@ -5,6 +5,11 @@ from models.replaying.comparison import Pair, Unit
 DASH = "–"
 
 
+def plain(name: str) -> str:
+    """A name of ours as one would say it."""
+    return name.replace("_", " ")
+
+
 def figure(number: float, unit: Unit) -> str:
     """A number as its unit is written."""
     if unit == "share":

@@ -12,7 +12,7 @@ from models.replaying.tally import CustomerRow, Tally
 Floats = NDArray[np.float64]
 
 _PERCENTS = (50.0, 75.0, 90.0, 95.0, 99.0, 99.9, 100.0)
-_EDGES = (0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89)
+_EDGES = (0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610)
 _CENT = 0.005
 """Less than half a cent is rounding, no gain."""
 

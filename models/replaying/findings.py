@@ -35,8 +35,9 @@ def findings(
 
 def _more_marketing(row: CareRow) -> str:
     most = ", ".join(f"{each.name} {each.pair.a:,.0f} -> {each.pair.b:,.0f}" for each in row.more[:3])
+    mark = row.mark.replace("_", " ")
     return (
-        f"customers marked {row.mark} get more marketing: {row.marketing.a:,.0f} -> {row.marketing.b:,.0f} offers,"
+        f"customers marked {mark} get more marketing: {row.marketing.a:,.0f} -> {row.marketing.b:,.0f} offers,"
         f" {row.reached.a:,.0f} -> {row.reached.b:,.0f} of {row.customers:,} customers"
         + (f" ({most})" if most else "")
     )
