@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator
 from zoneinfo import ZoneInfo
 
 from models.features.check import check_features
+from models.plan.checks_allocation import allocation_findings
 from models.plan.checks_availability import availability_findings
 from models.plan.checks_care import care_findings, care_ids
 from models.plan.checks_contact import contact_findings
 from models.plan.checks_experiments import experiment_findings
+from models.plan.checks_volumes import volume_findings
 from models.plan.expression_checks import expression_findings
 from models.plan.findings import Finding
 from models.plan.names import repeated, repeated_ids, taken, unknown, unknown_names
@@ -152,8 +154,13 @@ def _scopes(spec: PlanSpec, root: Place) -> Iterator[Finding]:
         (contact / "suppressions" / i / "scope", s.scope) for i, s in enumerate(spec.contact.suppressions)
     ]
     scopes += [(root / "stops" / i / "scope", stop.scope) for i, stop in enumerate(spec.stops)]
+    scopes += [(contact / "volumes" / i / "scope", v.scope) for i, v in enumerate(spec.contact.volumes)]
     scopes += [
         (contact / "quiet_hours" / i / "scope", q.scope) for i, q in enumerate(spec.contact.quiet_hours)
+    ]
+    scopes += [
+        (root / "arbitration" / "influences" / i / "scope", influence.scope)
+        for i, influence in enumerate(spec.arbitration.influences)
     ]
     for place, scope in scopes:
         yield from _scope(place, scope, spec, members)
@@ -189,4 +196,5 @@ _CHECKS: tuple[Callable[[PlanSpec, Place], Iterator[Finding]], ...] = (
     care_findings,
     availability_findings,
     experiment_findings,
+    volume_findings,
 )
