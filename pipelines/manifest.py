@@ -1,12 +1,14 @@
 """The manifest of a run: a digest of each file it wrote, in its summary, which is sealed itself."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from models.audit.findings import Finding, FindingKind
+from pipelines.locate import UsageError, run_folder
 
 SUMMARY = "summary.json"
 
@@ -55,7 +57,35 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def json_seal(struct: msgspec.Struct) -> str:
-    """The digest that belongs into the field `seal` of a struct that is kept as JSON."""
-    bare = msgspec.structs.replace(struct, seal="")
-    return hashlib.sha256(msgspec.json.encode(bare, order="deterministic")).hexdigest()
+def json_seal(said: Mapping[str, Any]) -> str:
+    """The digest that belongs into `seal` of what is kept as JSON."""
+    bare = {name: value for name, value in said.items() if name != "seal"}
+    return hashlib.sha256(msgspec.json.encode(bare, order="sorted")).hexdigest()
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a replay asks of the summary of a run."""
+
+    plan: str
+    plan_digest: str
+    rows: dict[str, int]
+    files: tuple[WrittenFile, ...] = ()
+    seal: str = ""
+
+
+def read_manifest(folder: Path) -> tuple[Manifest, list[Finding]]:
+    """The manifest of a run, and whether its summary was changed.
+
+    Raises:
+      UsageError: There is none, or it cannot be read.
+    """
+    path = run_folder(folder) / SUMMARY
+    try:
+        said = msgspec.json.decode(path.read_bytes())
+        manifest = msgspec.convert(said, Manifest)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise UsageError(f"{str(path)!r} is no summary of a run: {error}") from None
+    if not manifest.files:
+        raise UsageError(f"{str(folder)!r} is of a version that did not seal its records; run it again")
+    changed = json_seal(said) != manifest.seal
+    return manifest, [Finding(kind=FindingKind.FILE_CHANGED, file=SUMMARY)] if changed else []

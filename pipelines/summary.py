@@ -137,7 +137,7 @@ def summarise(folder: Path, plan: Plan, counters: Mapping[str, int], spent: dict
             spent=spent,
             files=written_files(folder),
         )
-        return msgspec.structs.replace(summary, seal=json_seal(summary))
+        return msgspec.structs.replace(summary, seal=json_seal(msgspec.to_builtins(summary)))
 
 
 def _one(db: duckdb.DuckDBPyConnection, sql: str) -> int:

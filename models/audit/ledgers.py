@@ -47,6 +47,14 @@ class Tally:
     other_plans: dict[str, int] = field(default_factory=dict)
     """Records, as they were written, of plans that are not this one, by digest."""
 
+    def add(self, other: "Tally") -> None:
+        """What was recomputed elsewhere, too."""
+        self.decisions += other.decisions
+        self.feedback += other.feedback
+        self.mismatching_bytes += other.mismatching_bytes
+        for digest, count in other.other_plans.items():
+            self.other_plans[digest] = self.other_plans.get(digest, 0) + count
+
 
 @dataclass(frozen=True, eq=False)
 class Replayer:
