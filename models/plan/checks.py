@@ -196,5 +196,6 @@ _CHECKS: tuple[Callable[[PlanSpec, Place], Iterator[Finding]], ...] = (
     care_findings,
     availability_findings,
     experiment_findings,
+    allocation_findings,
     volume_findings,
 )
