@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.cli_audit import add_audit
 from pipelines.cli_export import add_export
 from pipelines.cli_plan import add_plan
 from pipelines.flags import Config, add_arguments
@@ -62,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="name")
     _add_run(commands)
-    _add_explain(commands)
+    add_audit(commands)
     _add_query(commands)
     _add_simulate(commands)
     _add_import(commands)
@@ -111,33 +112,6 @@ def _run(args: argparse.Namespace, rest: list[str]) -> int:
     if not summary.accounted:
         print(f"error: the accounts do not balance; see {config.out / 'summary.json'}", file=sys.stderr)
     return 0 if summary.accounted else 1
-
-
-def _add_explain(commands: "Commands") -> None:
-    parser = _add(
-        commands, "explain", _explain, "tell why a decision is what it is, and why not anything else"
-    )
-    parser.add_argument(
-        "decision_id", metavar="DECISION_ID", help="the id, or as much of its start as is unique"
-    )
-    parser.add_argument("--out", required=True, metavar="DIR", help="folder of the run")
-    parser.add_argument("--json", action="store_true", help="the whole record as JSON")
-
-
-def _explain(args: argparse.Namespace, _: list[str]) -> int:
-    import msgspec  # noqa: PLC0415
-
-    from models.explain import explain  # noqa: PLC0415
-    from pipelines.records import find_decision, plan_of  # noqa: PLC0415
-    from pipelines.report import printable  # noqa: PLC0415
-
-    out = run_folder(args.out)
-    decision = find_decision(out, args.decision_id)
-    if args.json:
-        print(msgspec.json.format(msgspec.json.encode(decision), indent=2).decode())
-    else:
-        print(printable(explain(decision, plan_of(out))), end="")
-    return 0
 
 
 def _add_query(commands: "Commands") -> None:

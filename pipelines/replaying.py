@@ -57,16 +57,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return not self.found
 
 
-def replay(
-    out: Path, *, jobs: int = 2, reading: Progress = lambda _: None, replayed: Progress = lambda _: None
-) -> Report:
+def replay(out: Path, *, jobs: int = 2, progress: Progress = lambda _: None) -> Report:
     """Recompute every decision and feedback of a run.
 
     Args:
       out: Folder of the run.
       jobs: Worker processes; 1: none, everything is done in this one.
-      reading: Called with the records read since the last call.
-      replayed: Called with the records replayed since the last call.
+      progress: Called with how many records more were read or replayed; each is both, in the end.
 
     Raises:
       UsageError: It cannot be replayed: no run, no plan, another plan.
@@ -77,12 +74,12 @@ def replay(
     files = tuple(file for name in TABLES for file in sorted((out / name).rglob("*.parquet")))
     with tempfile.TemporaryDirectory(prefix="nextbeam-replay-") as folder, _workers(jobs) as run:
         deal = Deal(Path(folder), _parts(manifest), _homes(out, files))
-        _deal_out(out, files, deal, total, run, reading)
+        _deal_out(out, files, deal, total, run, progress)
         names = tuple(_name(out, file) for file in files)
         parts = [(replay_part, (out, part, names, deal.homes)) for part in sorted(deal.spill.iterdir())]
         for result in run(parts):
             total.take(result)
-            replayed(result.rows)
+            progress(result.rows)
     if total.tally.other_plans:
         raise UsageError(_other_plans(total.tally.other_plans, manifest))
     return Report(
@@ -160,18 +157,18 @@ def _parts(manifest: Manifest) -> int:
 
 
 def _deal_out(
-    out: Path, files: Sequence[Path], deal: Deal, total: _Total, run: Run, reading: Progress
+    out: Path, files: Sequence[Path], deal: Deal, total: _Total, run: Run, progress: Progress
 ) -> None:
     """All records to their parts. Files that were changed are read where they can do no harm."""
     suspect = {finding.file for finding in total.findings}
     tasks = [(deal_out, (file, number, deal)) for number, file in enumerate(files)]
     sound = [task for task, file in zip(tasks, files, strict=True) if _name(out, file) not in suspect]
     for rows in run(sound):
-        reading(rows)
+        progress(rows)
     for task, file in zip(tasks, files, strict=True):
         if _name(out, file) in suspect:
             try:
-                reading(_apart(task))
+                progress(_apart(task))
             except Exception as error:  # whatever damage does to a reader; the worker may have died of it
                 why = str(error).splitlines()[0] if str(error) else type(error).__name__
                 total.add([Finding(kind=FindingKind.FILE_UNREADABLE, file=_name(out, file), note=why[:200])])
