@@ -19,8 +19,10 @@ PHASES = 48
 RATIO = 1.05
 SMALLEST = 1e-6
 """Worth less than that is worth nothing."""
-SIDE = math.ceil(math.log(1e12) / math.log(RATIO))
-"""Buckets on each side of zero: up to a million in plan currency."""
+LARGEST = 1e6
+"""What is worth more is worth that, plan currency."""
+SIDE = math.ceil(math.log(LARGEST / SMALLEST) / math.log(RATIO))
+"""Buckets on each side of zero."""
 SIZE = 2 * SIDE + 1
 NEWEST = 0.5
 """Weight of the latest window in what is expected of the next."""
@@ -43,13 +45,10 @@ _PER_LOG = 1.0 / math.log(RATIO)
 
 def bucket(worth: float) -> int:
     """The bucket of a worth; what is beyond the outermost bucket is in that."""
-    if worth >= SMALLEST:
-        power = min(SIDE, 1 + int(math.log(worth / SMALLEST) * _PER_LOG)) if worth < math.inf else SIDE
-        return SIDE + power
-    if worth > -SMALLEST:
+    if abs(worth) < SMALLEST:
         return SIDE
-    power = min(SIDE, 1 + int(math.log(worth / -SMALLEST) * _PER_LOG)) if worth > -math.inf else SIDE
-    return SIDE - power
+    power = min(SIDE, 1 + int(math.log(min(abs(worth), LARGEST) / SMALLEST) * _PER_LOG))
+    return SIDE + power if worth > 0 else SIDE - power
 
 
 class Demand:
