@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from models.plan.lint_contact import Reach
 from models.plan.lint_findings import Remark
-from models.plan.lint_view import View, named, where
+from models.plan.lint_view import View, named, some, where
 from models.plan.spec import QuietSpec, VolumeSpec
 from models.plan.structure import Place
 from models.quiet_hours import minutes
@@ -14,6 +14,14 @@ from schemas.common import Direction
 _CALENDAR = {"hour": (HOUR, HOUR), "day": (23 * HOUR, 25 * HOUR), "week": (7 * DAY - HOUR, 7 * DAY + HOUR),
              "month": (28 * DAY - HOUR, 31 * DAY + HOUR)}  # fmt: skip
 """Shortest and longest calendar windows: when clocks change, a day has an hour less or more."""
+_INSIDE = {
+    ("hour", "day"): 25,
+    ("hour", "week"): 169,
+    ("hour", "month"): 745,
+    ("day", "week"): 7,
+    ("day", "month"): 31,
+}
+"""How many of the one calendar window are in one of the other, at most."""
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _DAY_MINUTES = 24 * 60
 _WEEK_MINUTES = 7 * _DAY_MINUTES
@@ -44,23 +52,13 @@ def _volumes(view: View) -> Iterator[Remark]:
                 "volume-without-effect", place / "at_most", message, "remove it, or widen its scope"
             )
         else:
-            yield from _bounds(volume, place)
+            if volume.at_most == 0:
+                message = f"`{volume.id}` allows nothing at all in what it is about"
+                remedy = "use a stop, which says why and until when"
+                yield Remark.at("limit-forbids", place / "at_most", message, remedy)
             entries.append((volume, counted, place))
     yield from _impossible(view, entries)
     yield from _shadowed(entries)
-
-
-def _bounds(volume: VolumeSpec, place: Place) -> Iterator[Remark]:
-    if volume.at_most is not None and volume.at_least is not None and volume.at_least > volume.at_most:
-        message = f"`{volume.id}` wants at least {volume.at_least:,} and at most {volume.at_most:,}"
-        yield Remark.at(
-            "capacity-impossible", place / "at_least", message, "raise at_most, or lower at_least"
-        )
-    if volume.at_most == 0:
-        message = f"`{volume.id}` allows nothing at all in what it is about"
-        yield Remark.at(
-            "limit-forbids", place / "at_most", message, "use a stop, which says why and until when"
-        )
 
 
 def _impossible(view: View, entries: list[_Entry]) -> Iterator[Remark]:
@@ -151,11 +149,10 @@ def _windows(other: VolumeSpec, window: tuple[str | None, Micros]) -> int:
     calendar, length = window
     if other.calendar is None:
         return -(-length // duration(other.per or "1d"))
-    if other.calendar == calendar:
+    if other.calendar == calendar or (calendar, other.calendar) in _INSIDE:
         return 1
-    order = list(_CALENDAR)
-    if calendar in {"hour", "day"} and order.index(calendar) < order.index(other.calendar):
-        return 1  # hours lie inside of days, days inside of weeks and months
+    if calendar is not None and (inside := _INSIDE.get((other.calendar, calendar))):
+        return inside
     return 1 + -(-length // _CALENDAR[other.calendar][0])
 
 
@@ -179,7 +176,8 @@ def _quiet(view: View) -> Iterator[Remark]:
         periods = [spec.contact.quiet_hours[rule] for rule in found]
         if _always(periods):
             names = named([quiet.id for quiet in periods])
-            message = f"{names} leave no minute of the week to {len(actions)} actions in `{channel}`"
+            held = some([spec.actions[action].id for action in actions])
+            message = f"in `{channel}`, {names} leave no minute of the week to {held}"
             yield Remark.at(
                 "quiet-always", contact / found[0] / "begins", message, "let them end before they begin again"
             )

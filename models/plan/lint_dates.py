@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from models.plan.lint_findings import Remark
-from models.plan.lint_view import View, where
+from models.plan.lint_view import View, some, where
 from models.plan.spec import StopSpec
 from models.plan.structure import Place
 
@@ -37,29 +37,23 @@ class _Span(NamedTuple):
 def date_remarks(view: View) -> Iterator[Remark]:
     """Everything about effective dates and kill switches."""
     for index, action in enumerate(view.spec.actions):
-        place = view.action(index)
         group = view.spec.groups[action.group]
         inside = [
             _Span(group.starts, group.ends, view.root / "groups" / action.group, f"group `{action.group}`"),
-            _Span(action.starts, action.ends, place, f"`{action.id}`"),
+            _Span(action.starts, action.ends, view.action(index), f"`{action.id}`"),
         ]
-        yield from _open(view, inside)
+        closed = list(_open(view, inside))
+        yield from closed
         for number, treatment in enumerate(action.treatments):
-            span = _Span(
-                treatment.starts, treatment.ends, view.treatment(index, number), f"treatment `{treatment.id}`"
-            )
-            if treatment.starts or treatment.ends:
-                yield from _open(view, [*inside, span])
+            place, name = view.treatment(index, number), f"treatment `{treatment.id}`"
+            if not closed and (treatment.starts or treatment.ends):
+                yield from _open(view, [*inside, _Span(treatment.starts, treatment.ends, place, name)])
     yield from _stops(view)
 
 
 def _open(view: View, spans: list[_Span]) -> Iterator[Remark]:
     """Whether the last of the spans leaves a time at which all of them are open, today or later."""
     own = spans[-1]
-    if own.first >= own.last:
-        remedy = "let it end after it starts"
-        yield Remark.at("never-open", own.place / "ends", f"{own.name} ends before it starts", remedy)
-        return
     for other in spans[:-1]:
         if own.first >= other.last or other.first >= own.last:
             message = f"{own.name} is never offered: {other.said} is closed at all of its time"
@@ -75,11 +69,7 @@ def _open(view: View, spans: list[_Span]) -> Iterator[Remark]:
 def _stops(view: View) -> Iterator[Remark]:
     for index, stop in enumerate(view.spec.stops):
         place = view.root / "stops" / index
-        if stop.until and (stop.since or "") >= stop.until:
-            yield Remark.at(
-                "never-open", place / "until", f"stop `{stop.id}` ends before it begins", "correct it"
-            )
-        elif view.today is not None and stop.until and datetime.fromisoformat(stop.until) <= view.today:
+        if view.today is not None and stop.until and datetime.fromisoformat(stop.until) <= view.today:
             message = f"stop `{stop.id}` was over on {stop.until}"
             yield Remark.at("stop-without-effect", place / "until", message, "remove it")
         elif not stop.until:
@@ -95,8 +85,7 @@ def _for_good(view: View, stop: StopSpec, place: Place) -> Iterator[Remark]:
         every_brand = not stop.brands or set(action.brands or view.spec.brands) <= set(stop.brands)
         whole = not stop.treatments or {each.id for each in action.treatments} <= set(stop.treatments)
         if everywhere and every_brand and whole:
-            closed.append(f"`{action.id}`")
+            closed.append(action.id)
     if closed:
-        names = ", ".join(closed[:5]) + (f" and {len(closed) - 5} more" if len(closed) > 5 else "")
-        message = f"stop `{stop.id}` has no end, so no customer can get {names}"
+        message = f"stop `{stop.id}` has no end, so no customer can get {some(closed)}"
         yield Remark.at("action-stopped", place / "id", message, "give it `until`, or remove what is stopped")

@@ -63,15 +63,19 @@ def _facts(view: View, read: set[str]) -> Iterator[Remark]:
 
 
 def _features(view: View, fields: set[str]) -> Iterator[Remark]:
+    """Features for rules that no rule names, and those for a model that there is not."""
+    places = view.root / "features"
+    silent = []
     for index, feature in enumerate(view.spec.features):
         if fields.isdisjoint(f"feature.{column}" for column in _columns(feature)):
-            place = view.root / "features" / index / "name"
-            if not feature.model:
-                message = f"no condition names `{feature.name}`, and no model sees it"
-                yield Remark.at("unused", place, message, "remove it, or use it")
-            elif view.spec.model is None:
-                message = f"no condition names `{feature.name}`, and the plan has no model"
-                yield Remark.at("unread", place, message, "remove it, unless a model is to be trained")
+            if feature.model:
+                silent.append((feature.name, places / index / "name"))
+                continue
+            message = f"no condition names `{feature.name}`, and no model sees it"
+            yield Remark.at("unused", places / index / "name", message, "remove it, or use it")
+    if silent and view.spec.model is None:
+        message = f"no condition names {named([name for name, _ in silent])}, and the plan has no model"
+        yield Remark.at("unread", silent[0][1], message, "nothing to do, if a model is to be trained")
 
 
 def _columns(feature: FeatureSpec) -> list[str]:
@@ -81,7 +85,7 @@ def _columns(feature: FeatureSpec) -> list[str]:
 
 def _values(view: View, conditions: Iterable[Condition]) -> Iterator[Remark]:
     """Types of signals and pages that no condition names, said once for each list."""
-    said = {"signal_types": {"profile"}, "pages": set[str]()}
+    said = {"signal_types": {"profile", *view.spec.session.lead}, "pages": set[str]()}
     for condition in conditions:
         for field, value in _compared(condition):
             key = _VALUES.get(field.name.replace("request.", "signal."))

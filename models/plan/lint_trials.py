@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from models.plan.lint_findings import Remark
-from models.plan.lint_view import View, named
+from models.plan.lint_view import View
 from models.plan.spec import ArmSpec, BundleSpec, PlanSpec
 from schemas.common import MessageClass
 
@@ -30,7 +30,7 @@ def _arms(view: View) -> Iterator[Remark]:
     share = sum(arm.share for arm in arms)
     if arms and share >= 1:
         message = f"the shares add up to {share:g}: nobody is left for the plan itself"
-        yield Remark.at("nobody-left", place, message, "lower a share")
+        yield Remark.at("nobody-left", (view.root / "experiments").key("arms"), message, "lower a share")
 
 
 def _same_as_plan(view: View, arm: ArmSpec) -> str:
@@ -124,11 +124,11 @@ def _apart(view: View, bundle: BundleSpec) -> str:
         if view.fits(parent, name)
     ]
     if not any(fits):
-        return f"no placement of it has slots and treatments for {least} more"
+        return f"no placement of it has slots and treatments for {least} of them beside it"
     beside = [index for index in members if view.reasoner.possible([*claims, *view.claims(index)])]
     if len(beside) < least:
-        others = named([view.spec.actions[index].id for index in members if index not in beside])
-        return f"no customer can get it and {others}"
+        others = " or ".join(f"`{view.spec.actions[index].id}`" for index in members if index not in beside)
+        return f"no customer who can get it can get {others}"
     together = [claim for index in members for claim in view.claims(index)]
     if bundle.needs == "all" and not view.reasoner.possible([*claims, *together]):
         return "no customer can get all its members at once"

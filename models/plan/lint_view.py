@@ -171,3 +171,10 @@ def named(names: Sequence[str]) -> str:
     """`a`, `b` and `c`."""
     *others, last = (name if name.startswith("`") else f"`{name}`" for name in names)
     return f"{', '.join(others)} and {last}" if others else last
+
+
+def some(names: Sequence[str], most: int = 5) -> str:
+    """`a`, `b`, `c` and 7 more."""
+    if len(names) <= most:
+        return named(names)
+    return f"{', '.join(f'`{name}`' for name in names[:most])} and {len(names) - most} more"

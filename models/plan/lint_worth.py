@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
+from models.exploration.evidence import known_propensity
 from models.ledger.attribution import LABELS
 from models.plan.lint_findings import Remark
 from models.plan.lint_logic import Claim
-from models.plan.lint_view import View, where
+from models.plan.lint_view import View, some, where
 from models.plan.spec import ActionSpec, InfluenceSpec, WeightSpec
 from models.plan.structure import Place
 from schemas.common import MessageClass, OutcomeKind
@@ -23,9 +24,13 @@ def worth_remarks(view: View) -> Iterator[Remark]:
         yield from _weight(view, weight, place, scope)
         for index in scope if weight.percent < 0 else ():
             lowering[index].append((weight, place))
+    cancelled: dict[tuple[Place, ...], list[int]] = {}
     for index, action in enumerate(view.spec.actions):
         yield from _worth(view, index, action)
-        yield from _cancelled(view, index, lowering[index])
+        if places := _cancelling(view, index, lowering[index]):
+            cancelled.setdefault(places, []).append(index)
+    for places, actions in cancelled.items():
+        yield _cancelled(view, places, actions)
     for index, influence in enumerate(view.spec.arbitration.influences):
         yield from _influence(view, influence, view.root / "arbitration" / "influences" / index)
 
@@ -49,9 +54,9 @@ def _worth(view: View, index: int, action: ActionSpec) -> Iterator[Remark]:
         yield Remark.at("action-worthless", place / "lever_percent", message, "raise one of its levers")
     threshold = action.propensity_threshold
     threshold = switches.propensity_threshold if threshold is None else threshold
-    if marketing and spec.model is None and not switches.smoothing and action.starting_propensity < threshold:
-        start = action.starting_propensity
-        message = f"`{action.id}` starts with propensity {start:g}, below its threshold {threshold:g}"
+    start = known_propensity(action)
+    if marketing and spec.model is None and not switches.smoothing and start < threshold:
+        message = f"the propensity of `{action.id}` is {start:g}, below its threshold {threshold:g}"
         remedy = "without a model it is never offered: lower one, or train a model"
         yield Remark.at("action-worthless", place / "starting_propensity", message, remedy)
 
@@ -89,11 +94,11 @@ def _with_action(view: View, index: int, met: Claim) -> bool:
     return view.reasoner.possible([*claims, met]) or not view.reasoner.possible(claims)
 
 
-def _cancelled(view: View, index: int, found: Sequence[_Lowering]) -> Iterator[Remark]:
+def _cancelling(view: View, index: int, found: Sequence[_Lowering]) -> tuple[Place, ...]:
     """Weights that can be met together and leave the action no priority, though none of them does alone."""
     percents = [weight.percent for weight, _ in found]
     if not view.spec.arbitration.context_weight or sum(percents) > -_ALL or min(percents) <= -_ALL:
-        return
+        return ()
     claims, taken = view.claims(index), list[Place]()
     total = 0.0
     for weight, place in sorted(found, key=lambda pair: pair[0].percent)[:_MOST]:
@@ -101,11 +106,15 @@ def _cancelled(view: View, index: int, found: Sequence[_Lowering]) -> Iterator[R
         if view.reasoner.possible(more):
             claims, total = more, total + weight.percent
             taken.append(place)
-    if total <= -_ALL:
-        name = f"`{view.spec.actions[index].id}`"
-        message = f"weights that can hold together take {-total:g} percent from {name}: {'; '.join(map(where, taken))}"
-        remedy = "its priority is 0 then; soften one, or say so with a rule"
-        yield Remark.at("weight-cancelled", view.action(index) / "id", message, remedy)
+    return tuple(taken) if total <= -_ALL else ()
+
+
+def _cancelled(view: View, places: Sequence[Place], actions: Sequence[int]) -> Remark:
+    names = some([view.spec.actions[index].id for index in actions])
+    others = ", ".join(map(where, places[1:]))
+    message = f"with the weights in {others}, this can leave {names} a context weight of 0"
+    remedy = "the priority is 0 then; soften one, or say so with a rule"
+    return Remark.at("weight-cancelled", places[0] / "percent", message, remedy)
 
 
 def _influence(view: View, influence: InfluenceSpec, place: Place) -> Iterator[Remark]:
