@@ -1,13 +1,14 @@
 """`nextbeam plan diff`: both plans over the same recorded events, each over its own evolving state."""
 
+import gc
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Protocol, TypeVar
 
 from models.mapping import load_mapping
 from models.mapping.load import MappingFileError
@@ -19,7 +20,7 @@ from models.replaying.comparing import compare
 from models.replaying.comparison import Comparison, Side, Span
 from models.replaying.counterparts import NO_COUNTERPART, Link
 from models.replaying.tally import Tally
-from pipelines.diffing_work import Read, Task, Workshop
+from pipelines.diffing_work import Job, Read, Task, Workshop
 from pipelines.history import History, Piece, pieces
 from pipelines.locate import UsageError
 from pipelines.progress import counting
@@ -30,9 +31,6 @@ PROCESSES = 2
 _BUCKET_BYTES = 24 * 1024 * 1024
 _SMALL_BYTES = 6 * 1024 * 1024
 """A history up to this size is folded before another process has started."""
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -58,21 +56,20 @@ def diff(question: Question, *, processes: int | None = None) -> Comparison:
       UsageError: A plan is refused, or a cohort or the mapping is not good.
     """
     plans = _checked(question)
-    folder_of = tempfile.TemporaryDirectory(prefix="nextbeam-diff-")
-    with folder_of as folder, _hands(_task(question, plans, folder), processes or _processes(question)) as do:
-        cut = pieces(question.history)
-        read = Read()
-        with counting("read", len(cut)) as progress:
-            for part in do(_read, list(enumerate(cut))):
-                read.add(part)
-                progress(1)
-        tallies = Tally(), Tally()
-        buckets = range(_buckets(question))
-        with counting("fold", len(buckets)) as progress:
-            for a, b in do(_fold, buckets):
-                tallies[0].add(a)
-                tallies[1].add(b)
-                progress(1)
+    with tempfile.TemporaryDirectory(prefix="nextbeam-diff-") as folder:
+        task = _task(question, plans, Path(folder))
+        with _hands(task, plans, processes or _processes(question)) as do:
+            cut = list(enumerate(pieces(question.history)))
+            read = Read()
+            with counting("read", len(cut)) as progress:
+                for part in do(_read, cut, progress):
+                    read.add(part)
+            tallies = Tally(), Tally()
+            jobs = Workshop(task, plans).jobs(task.buckets)
+            with counting("fold", len(jobs)) as progress:
+                for folded in do(_fold, jobs, progress):
+                    for side, tally in folded.items():
+                        tallies[side].add(tally)
     specs = plans[0].spec, plans[1].spec
     return compare(
         _sides(question, plans, read, tallies), specs, tallies, _span(question, plans, read, tallies)
@@ -100,14 +97,14 @@ def _plan(label: str, path: Path) -> Plan:
         raise UsageError(f"plan {label} is refused:\n{error}") from error
 
 
-def _task(question: Question, plans: tuple[Plan, Plan], folder: str) -> Task:
+def _task(question: Question, plans: tuple[Plan, Plan], folder: Path) -> Task:
     live = (question.live,) if question.live else tuple(dict.fromkeys(plan.digest for plan in plans))
     return Task(
         plans=question.plans,
         mapping=question.mapping,
         live=live,
         cohorts=question.cohorts,
-        folder=Path(folder),
+        folder=folder,
         buckets=_buckets(question),
     )
 
@@ -127,6 +124,10 @@ _workshop: Workshop | None = None
 def _open(task: Task) -> None:
     global _workshop  # noqa: PLW0603  (a process of a pool has no other place)
     _workshop = Workshop(task)
+    gc.freeze()
+    gc.set_threshold(
+        100_000, 100, 100
+    )  # the fold makes no cycles; looking for them takes a tenth of the time
 
 
 def _here() -> Workshop:
@@ -134,29 +135,66 @@ def _here() -> Workshop:
     return _workshop
 
 
-def _read(numbered: tuple[int, Piece]) -> Read:
-    return _here().read(*numbered)
+def _read(workshop: Workshop, numbered: tuple[int, Piece]) -> Read:
+    return workshop.read(*numbered)
 
 
-def _fold(bucket: int) -> tuple[Tally, Tally]:
-    return _here().fold(bucket)
+def _fold(workshop: Workshop, job: Job) -> dict[int, Tally]:
+    return workshop.fold(job)
 
 
-Do = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Work = Callable[[Workshop, Item], Result]
+
+
+def _there(work: Work[Item, Result], item: Item) -> Result:
+    return work(_here(), item)
+
+
+class Hands(Protocol):
+    """Does work on items, here or in processes."""
+
+    def __call__(
+        self, work: Work[Item, Result], items: Iterable[Item], progress: Callable[[int], None], /
+    ) -> Iterator[Result]:
+        """The results in the order of the items, so that sums are the same however many hands there are."""
 
 
 @contextmanager
-def _hands(task: Task, processes: int) -> Iterator[Do]:
-    """A map that works here, or in processes; results come in the order of what is to be done."""
+def _hands(task: Task, plans: tuple[Plan, Plan], processes: int) -> Iterator[Hands]:
     if processes == 1:
-        _open(task)
-        yield map
+        yield _alone(Workshop(task, plans))
         return
     pool = ProcessPoolExecutor(processes, get_context("spawn"), initializer=_open, initargs=(task,))
     try:
-        yield pool.map
+        yield _shared(pool)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _alone(workshop: Workshop) -> Hands:
+    def do(
+        work: Work[Item, Result], items: Iterable[Item], progress: Callable[[int], None]
+    ) -> Iterator[Result]:
+        for item in items:
+            yield work(workshop, item)
+            progress(1)
+
+    return do
+
+
+def _shared(pool: Executor) -> Hands:
+    def do(
+        work: Work[Item, Result], items: Iterable[Item], progress: Callable[[int], None]
+    ) -> Iterator[Result]:
+        futures = [pool.submit(_there, work, item) for item in items]
+        for future in futures:
+            future.add_done_callback(lambda _: progress(1))
+        for future in futures:
+            yield future.result()
+
+    return do
 
 
 def _sides(

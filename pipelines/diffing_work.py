@@ -1,28 +1,29 @@
-"""The work of a comparison, in pieces that processes share: decode and sort into buckets, then fold bucket by bucket.
+"""The work of a comparison, in jobs that processes share: read the history piece by piece, then fold it.
 
-Events pass through files, each decoded from its text once, and a bucket holds all events of its customers. So memory
-holds one bucket per process, however long the history.
+Each event is decoded from its text once. Most plans are folded bucket by bucket, each customer on their own. A plan
+whose customers share capacity is folded in one job, all customers together in the order of event time.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-from zlib import crc32
+from typing import Any, NamedTuple
 
 import msgspec
 
 from models.decide import Event
 from models.decoding import Decoder, Rejection, Skipped
+from models.ledger import key_of
 from models.mapping import load_mapping
 from models.plan.compiled import Plan
 from models.replaying.cohorts import Cohorts
 from models.replaying.counterparts import Offered
-from models.replaying.replay import replay
+from models.replaying.replay import replay, replay_together
 from models.replaying.tally import Tally
 from models.replaying.watch import Watch
+from pipelines.diffing_spill import Spill, Spilled
 from pipelines.history import Piece, payloads
 from schemas import Outcome, Signal
 
@@ -36,18 +37,17 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     """Digests that may be of the live plan, in the order to try."""
     cohorts: tuple[str, ...] | None
     folder: Path
-    """For the buckets."""
+    """For the events on their way."""
     buckets: int
 
 
-class Spilled(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One event on its way to a bucket."""
+class Job(NamedTuple):
+    """A part of the folding."""
 
-    customer: str
-    household: str
-    plans: int
-    """Which plans can decode it, as bits: 1 for A, 2 for B."""
-    event: bytes
+    sides: tuple[int, ...]
+    """The plans: 0 is A, 1 is B."""
+    bucket: int | None
+    """None: all customers together."""
 
 
 @dataclass
@@ -80,36 +80,46 @@ class Read:
 class Workshop:
     """Both plans compiled, and all that is done with them in one process."""
 
-    def __init__(self, task: Task) -> None:
-        self.task = task
-        self.plans = tuple(Plan.load(path) for path in task.plans)
+    def __init__(self, task: Task, plans: tuple[Plan, Plan] | None = None) -> None:
+        """`plans`: those of the task, if they are loaded already."""
+        self.plans = plans or (Plan.load(task.plans[0]), Plan.load(task.plans[1]))
         specs = [plan.spec for plan in self.plans]
-        self.cohorts = Cohorts.of(specs, task.cohorts)
+        self._live = task.live
+        self._cohorts = Cohorts.of(specs, task.cohorts)
+        self._spill = Spill(task.folder, task.buckets)
         self._alike = _vocabulary(self.plans[0]) == _vocabulary(self.plans[1])
         reshape = load_mapping(task.mapping).reshape if task.mapping else None
         self._signals = [Decoder(Signal, spec, reshape=reshape).decode for spec in specs]
         self._outcomes = [Decoder(Outcome, spec).decode for spec in specs]
         self._folds = [plan.decide_fold(reasons=False) for plan in self.plans]
-        self._households = [_by_household(plan) for plan in self.plans]
+
+    def jobs(self, buckets: int) -> list[Job]:
+        """All of the folding, the longest first."""
+        alone = tuple(side for side, plan in enumerate(self.plans) if not plan.shares_capacity)
+        together = [Job((side,), None) for side in range(2) if side not in alone]
+        return together + [Job(alone, bucket) for bucket in range(buckets) if alone]
 
     def read(self, number: int, piece: Piece) -> Read:
-        """Decode a piece into the buckets."""
-        read, buckets = Read(), defaultdict[int, list[Spilled]](list)
+        """Decode a piece of the history, and spill it as the folding needs it."""
+        read = Read()
+        events = list(self._spilled(piece, read))
+        if not all(plan.shares_capacity for plan in self.plans):
+            self._spill.deal(number, events)
+        if any(plan.shares_capacity for plan in self.plans):
+            self._spill.run(number, events)
+        return read
+
+    def _spilled(self, piece: Piece, read: Read) -> Iterator[Spilled]:
+        fold = self._folds[0]
         for payload in payloads(piece):
             read.lines += 1
             event, plans = self._decode(payload, piece.outcomes, read)
-            if event is None:
-                continue
-            read.seen(event.occurred_at)
-            household = event.household_id or ""
-            spilled = Spilled(event.customer_id, household, plans, self._folds[0].encode_event(event))
-            key = household or event.customer_id
-            buckets[crc32(key.encode()) % self.task.buckets].append(spilled)
-        for bucket, events in buckets.items():
-            folder = self.task.folder / str(bucket)
-            folder.mkdir(exist_ok=True)
-            (folder / f"{number:06d}").write_bytes(_encode(events))
-        return read
+            if event is not None:
+                read.seen(event.occurred_at)
+                household = event.household_id or ""
+                yield Spilled(
+                    fold.order(event), fold.encode_event(event), event.customer_id, household, plans
+                )
 
     def _decode(self, payload: bytes, outcome: bool, read: Read) -> tuple[Event | None, int]:
         """The event, and which plans can decode it."""
@@ -128,57 +138,57 @@ class Workshop:
                 event, plans = decoded, plans | 1 << side
         return event, plans
 
-    def fold(self, bucket: int) -> tuple[Tally, Tally]:
-        """What both plans do over the events of a bucket."""
-        tallies = Tally(), Tally()
-        for events in self._groups(bucket):
+    def fold(self, job: Job) -> dict[int, Tally]:
+        """What each plan of the job does."""
+        return self._fold_together(job.sides[0]) if job.bucket is None else self._fold_bucket(job)
+
+    def _fold_together(self, side: int) -> dict[int, Tally]:
+        tally = Tally()
+        watch = self._watch(side, tally, {})
+        events = (self._event(spilled) for spilled in self._spill.by_time() if spilled.plans >> side & 1)
+        replay_together(self.plans[side].decide_fold(reasons=False), events, watch)
+        watch.close()
+        return {side: tally.settled()}
+
+    def _fold_bucket(self, job: Job) -> dict[int, Tally]:
+        assert job.bucket is not None
+        tallies = {side: Tally() for side in job.sides}
+        for events in self._groups(job.bucket):
             offers: dict[str, Mapping[str, Offered]] = {}
-            for side, plan in enumerate(self.plans):
-                watch = self.watch(side, tallies[side], offers)
+            for side in job.sides:
+                watch = self._watch(side, tallies[side], offers)
                 for own in self._keys(side, events):
                     replay(self._folds[side], own, watch)
-                offers[plan.digest] = watch.offers
+                offers[self.plans[side].digest] = watch.offers
                 watch.close()
-        return tallies
+        return {side: tally.settled() for side, tally in tallies.items()}
 
-    def watch(self, side: int, tally: Tally, offers: Mapping[str, Mapping[str, Offered]]) -> Watch:
-        """What counts for one of the plans."""
+    def _watch(self, side: int, tally: Tally, offers: Mapping[str, Mapping[str, Offered]]) -> Watch:
         digest = self.plans[side].digest
-        return Watch(tally, self.cohorts, digest=digest, live=self.task.live, live_offers=offers)
+        return Watch(tally, self._cohorts, digest=digest, live=self._live, live_offers=offers)
 
     def _groups(self, bucket: int) -> Iterator[list[tuple[int, Event]]]:
-        """The events of a bucket, those of one customer or household together, in the order of a bounded run."""
+        """The events of a bucket by customer, those of a household together, in the order of a bounded run."""
         found: dict[str, list[Spilled]] = defaultdict(list)
-        for file in sorted((self.task.folder / str(bucket)).glob("*")):
-            for spilled in _decode(file.read_bytes()):
-                household = spilled.household if any(self._households) else ""
-                found[household or spilled.customer].append(spilled)
-        fold = self._folds[0]
+        for spilled in self._spill.bucket(bucket):
+            found[spilled.household or spilled.customer].append(spilled)
         for group in found.values():
-            events = [(spilled.plans, spilled.event, fold.decode_event(spilled.event)) for spilled in group]
-            events.sort(key=lambda each: (fold.order(each[2]), each[1]))
-            yield [(plans, event) for plans, _, event in events]
+            group.sort(key=lambda spilled: (spilled.order, spilled.event))
+            yield [(spilled.plans, self._event(spilled)) for spilled in group]
 
-    def _keys(self, side: int, events: Sequence[tuple[int, Event]]) -> Iterable[list[Event]]:
-        """The events that a plan can decode, as its fold is keyed: by household, or by customer."""
-        mine = [event for plans, event in events if plans >> side & 1]
-        if self._households[side] or not any(self._households):
-            return [mine]
-        by_customer: dict[str, list[Event]] = defaultdict(list)
-        for event in mine:
-            by_customer[event.customer_id].append(event)
-        return by_customer.values()
+    def _event(self, spilled: Spilled) -> Event:
+        return self._folds[0].decode_event(spilled.event)
 
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(list[Spilled]).decode
+    def _keys(self, side: int, events: Iterable[tuple[int, Event]]) -> Iterable[list[Event]]:
+        """The events that a plan can decode, by the key that its fold has."""
+        found: dict[str, list[Event]] = defaultdict(list)
+        for plans, event in events:
+            if plans >> side & 1:
+                found[key_of(self._folds[side], event)].append(event)
+        return found.values()
 
 
 def _vocabulary(plan: Plan) -> tuple[Any, ...]:
     """All of a plan that decoding asks for."""
     spec = plan.spec
     return spec.vocabulary, spec.channels, spec.brands, spec.placements, spec.care
-
-
-def _by_household(plan: Plan) -> bool:
-    return any(limit.whose == "household" for limit in plan.spec.contact.limits)

@@ -134,9 +134,7 @@ class Watch:
     def _funnel(self, decision: Decision) -> None:
         tally = self._tally
         for removal in decision.removed:
-            actions = tally.removed[removal.stage, removal.rule]
-            for action in removal.actions:
-                actions[action] += 1
+            tally.removals[removal.stage, removal.rule, removal.actions] += 1
             tally.candidates += len(removal.actions)
         for candidate in decision.ranked:
             if candidate.stage is not Stage.OUTPUT:
