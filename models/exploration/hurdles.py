@@ -1,4 +1,7 @@
-"""What marketing must pass after it was scored: the ramp of new actions, and the least propensity and priority."""
+"""What marketing must pass after it was scored: the ramp of new actions, and the least propensity and priority.
+
+Service and regulatory messages pass, and so do mandatory actions: they do not compete.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.plan.spec import MaturitySpec, PlanSpec
+from models.plan.spec import ActionSpec, MaturitySpec, PlanSpec
 from schemas import MessageClass, Stage
 
 Floats = NDArray[np.float64]
@@ -49,11 +52,11 @@ class Hurdles:
     @classmethod
     def of(cls, spec: PlanSpec, positives: Floats) -> "Hurdles":
         """The hurdles of a plan whose actions have so many positive outcomes (A,)."""
-        marketing = [action.message_class is MessageClass.MARKETING for action in spec.actions]
+        competing = [_competes(action) for action in spec.actions]
         default = spec.arbitration.propensity_threshold
         own = [action.propensity_threshold for action in spec.actions]
-        propensities = np.where(marketing, [default if each is None else each for each in own], 0.0)
-        priorities = np.where(marketing, spec.arbitration.priority_threshold, 0.0)
+        propensities = np.where(competing, [default if each is None else each for each in own], 0.0)
+        priorities = np.where(competing, spec.arbitration.priority_threshold, 0.0)
         ramp = spec.arbitration.maturity
         present = {MATURITY: ramp is not None, PROPENSITY: propensities.any(), PRIORITY: priorities.any()}
         return cls(
@@ -110,8 +113,12 @@ def admission(customer_id: str, action: str) -> float:
     return int.from_bytes(blake2b(text, digest_size=6, person=_DOMAIN).digest(), "big") / 2**48
 
 
+def _competes(action: ActionSpec) -> bool:
+    return action.message_class is MessageClass.MARKETING and not action.mandatory
+
+
 def _on_the_ramp(spec: PlanSpec, ramp: MaturitySpec, positives: Floats) -> Iterator[Immature]:
     for index, action in enumerate(spec.actions):
         share = reached(ramp, float(positives[index]))
-        if action.message_class is MessageClass.MARKETING and share < 1.0:
+        if _competes(action) and share < 1.0:
             yield Immature(index, action.id, share)

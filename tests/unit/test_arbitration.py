@@ -128,3 +128,82 @@ def test_any_numbers_give_one_total_order_of_finite_priorities(rows):
 def _arbitrated(spec, kept):
     ones = np.ones(len(spec.actions))
     return arbitrate(Arbitration.of(spec), candidates(spec, kept, START), ones)
+
+
+ARMS = [
+    {"id": kind, "kind": kind, "share": 0.1}
+    for kind in ("random_propensity", "random_action", "propensity_only", "no_levers", "plan", "holdout")
+]
+
+
+def _in_arm(arm, *, care=None, **arbitration):
+    """Four actions, arbitrated for a customer of this arm; C is 2 by what authors wrote."""
+    spec = _spec(
+        {"id": "dear", "value": 90.0, "lever_percent": 50},
+        {"id": "likely", "value": 10.0},
+        {"id": "help", "value": 20.0, "message_class": "service"},
+        {"id": "must", "value": 1.0, "mandatory": True},
+        experiments={"arms": ARMS},
+        arbitration=arbitration,
+    )
+    given = candidates(spec, ["dear", "likely", "help", "must"], START)
+    request = msgspec.structs.replace(given.request, arm=arm)
+    scored = msgspec.structs.replace(given, request=request, propensities=(0.1, 0.4, 0.2, 0.3))
+    return arbitrate(Arbitration.of(spec), scored, np.full(4, 2.0), care)
+
+
+@pytest.mark.parametrize("arm", ["nba", "plan", "holdout", "unknown"])
+def test_other_arms_are_arbitrated_for_like_everybody(arm):
+    ranked = _in_arm(arm)
+    assert ranked.priorities == pytest.approx((0.1 * 90 * 2 * 1.5, 8.0, 8.0, 0.6))
+    assert (ranked.evidence, ranked.model_propensities) == ((), ())
+    assert ranked.order == (3, 0, 2, 1)
+
+
+def test_the_arm_without_levers_has_neither_levers_nor_context_weights():
+    ranked = _in_arm("no_levers")
+    assert ranked.priorities == pytest.approx((9.0, 4.0, 4.0, 0.3))
+    assert ranked.context_weights == (1.0,) * 4
+    assert ranked.model_propensities == ()
+
+
+def test_the_arm_by_propensity_ranks_by_nothing_else():
+    ranked = _in_arm("propensity_only")
+    assert ranked.priorities == pytest.approx((0.1, 0.4, 0.2, 0.3))
+    assert ranked.order == (3, 1, 2, 0)
+
+
+def test_in_the_arm_of_random_propensities_marketing_knows_nothing_of_the_customer():
+    ranked = _in_arm("random_propensity")
+    assert ranked.propensities == (0.5, 0.5, 0.2, 0.3)
+    assert ranked.evidence == (2.0, 2.0, 0.0, 0.0)
+    assert ranked.model_propensities == (0.1, 0.4, 0.2, 0.3)
+    assert ranked.priorities == pytest.approx((135.0, 10.0, 8.0, 0.6))
+
+
+def test_in_the_arm_of_random_actions_marketing_is_worth_the_same():
+    ranked = _in_arm("random_action")
+    assert ranked.priorities == pytest.approx((4.5 * 1.5, 4.5 * 1.5, 4.0, 0.3))
+    assert ranked.propensities == (0.5, 0.5, 0.2, 0.3)
+    assert ranked.evidence == (2.0, 2.0, 0.0, 0.0)
+    assert ranked.order == (3, 0, 1, 2)
+
+
+@pytest.mark.parametrize("arm", ["random_action", "propensity_only", "no_levers"])
+def test_duty_of_care_softens_marketing_in_every_arm(arm):
+    calm, softened = _in_arm(arm), _in_arm(arm, care=_column(0.5, 0.5, 1.0, 1.0))
+    for index, factor in enumerate((0.5, 0.5, 1.0, 1.0)):
+        assert softened.priorities[index] == pytest.approx(calm.priorities[index] * factor)
+
+
+def test_switching_context_weights_off_leaves_duty_of_care_on():
+    ranked = _in_arm("nba", care=_column(0.5, 0.5, 1.0, 1.0), context_weight=False)
+    assert ranked.context_weights == (0.5, 0.5, 1.0, 1.0)
+    assert ranked.priorities == pytest.approx((0.1 * 90 * 0.5 * 1.5, 2.0, 4.0, 0.3))
+
+
+@pytest.mark.parametrize("arm", [arm["id"] for arm in ARMS])
+def test_arms_choose_differently_but_from_the_same(arm):
+    same = {"propensity_threshold": 0.15, "priority_threshold": 1.0}
+    assert _in_arm(arm, **same).removed_by == (0, -1, -1, -1)
+    assert _in_arm("nba", **same).removed_by == (0, -1, -1, -1)
