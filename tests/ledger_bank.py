@@ -102,8 +102,12 @@ def candidates(
     placements: Sequence[str] = ("hero",),
     channel: str = "web",
     removed: dict[str, int] | None = None,
+    **about: Any,
 ) -> CandidateSet:
-    """Candidates in this order; every other action was removed by engagement rule 0, or as `removed` says."""
+    """Candidates in this order; every other action was removed by engagement rule 0, or as `removed` says.
+
+    `about`: other fields of the request, e.g. customer_id, household_id, brand.
+    """
     ids = [action.id for action in spec.actions]
     signal_id = name or f"s{at}"
     session = SessionSummary(
@@ -122,7 +126,7 @@ def candidates(
         plan_digest="digest",
     )
     return CandidateSet(
-        request=request,
+        request=msgspec.structs.replace(request, **about),
         removed_by=tuple(-1 if action in order else (removed or {}).get(action, 0) for action in ids),
         propensities=tuple(0.1 if action in order else 0.0 for action in ids),
         context_weights=(1.0,) * len(ids),
@@ -133,9 +137,9 @@ def candidates(
 
 
 def outcome(kind: OutcomeKind, at: Micros, **fields: Any) -> Outcome:
-    """An outcome of customer c1."""
-    fields.setdefault("outcome_id", f"o{at}{kind}")
-    return Outcome(customer_id="c1", occurred_at=moment(at), kind=kind, **fields)
+    """An outcome, of customer c1 unless `fields` say otherwise."""
+    fields = {"outcome_id": f"o{at}{kind}", "customer_id": "c1", **fields}
+    return Outcome(occurred_at=moment(at), kind=kind, **fields)
 
 
 def signal(at: Micros, type_: str = "opt_out", **attributes: Any) -> Signal:

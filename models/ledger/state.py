@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from models.ledger.attribution import OpenDecision, OpenOffer
+from models.ledger.attribution import RESERVED, OpenDecision, OpenOffer
 from models.ledger.influences import Mark
 from models.ledger.suppressions import Pause
 from models.times import NEVER, Micros, moment
@@ -253,11 +253,18 @@ class Book:
         return found
 
     def add_open(self, decision: OpenDecision, keep: int) -> None:
-        """Await outcomes of a decision's offers; of more than `keep` offers the oldest are closed."""
+        """Await outcomes of a decision's offers; of more than `keep` offers the oldest are closed.
+
+        Whether their contacts were made will never be known: they count.
+        """
         insort(self.open, decision, key=lambda other: (other.at, other.decision_id))
         excess = sum(len(other.offers) for other in self.open) - keep
         while excess > 0:
-            excess -= len(self.open.pop(0).offers)
+            oldest = self.open.pop(0)
+            excess -= len(oldest.offers)
+            for offer in oldest.offers:
+                if offer.contact == RESERVED:
+                    self.commit_contact(oldest.at, offer.item)
 
     def replace_offer(self, decision: int, offer: int, changed: OpenOffer) -> None:
         """Put `changed` in the place of an open offer."""
