@@ -121,7 +121,7 @@ class _Ledger:
         place = 1
         for change in _journal(records):
             if change.place < place:
-                yield _surplus(change)
+                yield from _surplus(change)
                 continue
             if change.note is not None and change.note.rule == NOTES_LOST:
                 yield _finding(FindingKind.NOTES_LOST, change.told)
@@ -256,11 +256,13 @@ def _journal(records: Sequence[Recorded]) -> list[_Change]:
     )
 
 
-def _surplus(change: _Change) -> Finding:
-    if intact(change.told.record):
-        return _finding(FindingKind.SURPLUS, change.told, note=f"change {change.place}")
-    note = "its place in the ledger is taken by another"
-    return _finding(FindingKind.RECORD_CHANGED, change.told, field="record", note=note)
+def _surplus(change: _Change) -> Iterator[Finding]:
+    """The place of a change is taken. A note that comes too late makes its record differ; that is said there."""
+    if change.note is None and intact(change.told.record):
+        yield _finding(FindingKind.SURPLUS, change.told, note=f"change {change.place}")
+    elif change.note is None:
+        note = "its place in the ledger is taken by another"
+        yield _finding(FindingKind.RECORD_CHANGED, change.told, field="record", note=note)
 
 
 def _outcome(record: Feedback) -> Outcome:
