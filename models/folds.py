@@ -64,7 +64,14 @@ class Fold(Protocol[State, Event]):
 
 
 def advance(fold: Fold[State, Event], state: State, event: Event) -> tuple[State, list[Output]]:
-    """Expire what is due before `event`, then apply it. The only way events are ever applied."""
+    """Expire what is due before `event`, then apply it. The only way events are ever applied.
+
+    A fold whose key stands for several clocks has an `advance` of its own, which knows what an event makes due.
+    """
+    own = getattr(fold, "advance", None)
+    if own is not None:
+        advanced: tuple[State, list[Output]] = own(state, event)
+        return advanced
     due = fold.deadline(state)
     at = fold.order(event)[0]
     if due is None or due > at:
@@ -114,7 +121,7 @@ class _Keys(Generic[State, Event]):
 
     def step(self, key: str, event: Event) -> list[Output]:
         known = key in self._states
-        state, outputs = self._fold.step(self._states[key] if known else self._fold.initial(), event)
+        state, outputs = advance(self._fold, self._states[key] if known else self._fold.initial(), event)
         self._keep(key, state)
         return outputs
 

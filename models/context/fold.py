@@ -98,7 +98,7 @@ class ContextFold:
             return state, [Counted.DUPLICATE]
         refusal = self._refusal(state, event, at)
         if refusal is not None:
-            return state, [refusal, Counted.DEAD]
+            return self._told_late(state, event, at, refusal), [refusal, Counted.DEAD]
         noted = self._noted(state, event, at, mark)
         if isinstance(event, Outcome):
             return self._take_outcome(noted, event, at)
@@ -185,6 +185,18 @@ class ContextFold:
         return _dead(
             event, Reason.TOO_LATE, "$.session_id: its session started more than session.longest before"
         )
+
+    def _told_late(self, state: ContextState, event: Event, at: Micros, refusal: DeadLetter) -> ContextState:
+        """The state after an event that is refused: as it was, but a fact is a fact, however late it is told.
+
+        A customer's consent withdrawn or bereavement told must count though the behaviour around it no longer can.
+        """
+        if refusal.reason != Reason.TOO_LATE or not isinstance(event, Signal) or not event.profile:
+            return state
+        if too_long(event.profile) is not None:
+            return state
+        facts = merge_profile(state.facts, event.profile, at, self.declared)
+        return msgspec.structs.replace(state, facts=facts)
 
     def _noted(self, state: ContextState, event: Event, at: Micros, mark: bytes) -> ContextState:
         """The state after anything that is taken in: clock, number, id and profile."""

@@ -115,13 +115,37 @@ class HouseholdFold(Generic[State]):
         who = customer_of(event)
         if who not in state.members and len(state.members) >= MOST_MEMBERS:
             return state, self._refuse(event)
-        kin = Kin(
-            tuple([self._member.ledger_of(other) for name, other in state.members.items() if name != who]),
-            state.forgotten,
-        )
+        kin = self._kin(state, who, self._member.order(event)[0])
         own = state.members.get(who) or self._member.initial()
         changed, outputs = self._member.step(self._numbered(own, state), event, kin)
         return self._replaced(state, who, own, changed, outputs), outputs
+
+    def advance(self, state: HouseholdState, event: Any) -> tuple[HouseholdState, list[Output]]:
+        """Expire what is due for the member before `event`, then apply it.
+
+        For that member only: the clocks of the others are their own, and an event of theirs that this one overtook may
+        still be on its way. Only a watermark knows.
+        """
+        who, at = customer_of(event), self._member.order(event)[0]
+        outputs: list[Output] = []
+        while who in state.members and (due := self._member.deadline(state.members[who])) is not None:
+            if due > at:
+                break
+            state, said = self._expired(state, who, due)
+            outputs += said
+        state, said = self.step(state, event)
+        return state, outputs + said
+
+    def _kin(self, state: HouseholdState, who: str, at: Micros) -> Kin:
+        """The ledgers of the others as they will have been at `at`: whether a timer has come by does not matter."""
+        alone = HouseholdState({name: other for name, other in state.members.items() if name != who})
+        if any(due <= at for due, _ in self._dues(alone)):
+            alone, _ = self.expire(alone, at)
+        ledgers = [self._member.ledger_of(other) for other in alone.members.values()]
+        return Kin(tuple(ledgers), max(state.forgotten, alone.forgotten))
+
+    def _was_forgotten(self, before: State, after: State) -> bool:
+        return self._member.ledger_of(after) == LedgerState() != self._member.ledger_of(before)
 
     def deadline(self, state: HouseholdState) -> Micros | None:
         """When something is due for any member."""
@@ -132,13 +156,16 @@ class HouseholdFold(Generic[State]):
         outputs: list[Output] = []
         while (soonest := min(self._dues(state), default=None)) is not None and soonest[0] <= now:
             due, who = soonest
-            own = state.members[who]
-            changed, said = self._member.expire(self._numbered(own, state), due)
-            if self._member.ledger_of(changed) == LedgerState() != self._member.ledger_of(own):
-                state = msgspec.structs.replace(state, forgotten=max(state.forgotten, due))
-            state = self._replaced(state, who, own, changed, said)
+            state, said = self._expired(state, who, due)
             outputs += said
         return state, outputs
+
+    def _expired(self, state: HouseholdState, who: str, now: Micros) -> tuple[HouseholdState, list[Output]]:
+        own = state.members[who]
+        changed, said = self._member.expire(self._numbered(own, state), now)
+        if self._was_forgotten(own, changed):
+            state = msgspec.structs.replace(state, forgotten=max(state.forgotten, now))
+        return self._replaced(state, who, own, changed, said), said
 
     def order(self, event: Any) -> tuple[Micros, int, str]:
         """As for one customer."""

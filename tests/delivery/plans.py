@@ -62,7 +62,8 @@ contact:
     - {{id: rejected, label: negative, times: 2, within: 2d, pause: 1d}}
     - {{id: accepted, outcomes: [Accepted, Conversion], pause: 1d, pauses: group}}
     - {{id: bounced, outcomes: [Bounced], pause: 12h, pauses: channel}}
-    - {{id: told-us, signal: signal.type == 'opt_out', pause: 2d, pauses: treatment}}
+    - {{id: told-us, signal: signal.type == 'opt_out', pause: 2d, pauses: action}}
+    - {{id: disliked, outcomes: [Rejected], pause: 1d, pauses: treatment, per_brand: true}}
   quiet_hours:
     - {{id: night, begins: "22:00", ends: "07:00"}}
   limits:

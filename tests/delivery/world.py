@@ -246,28 +246,28 @@ def key_of(event: Event) -> Key:
     return event.household_id or event.customer_id
 
 
-def replayed(applied: list[Applied], *, timers: bool) -> Iterator[Output]:
-    """What the fold says to a committed sequence when nothing goes wrong: each event once, one by one."""
-    state, seen = None, set()
+def replayed(applied: list[Applied], *, exactly: bool) -> Iterator[Output]:
+    """What the fold says to a committed sequence when nothing goes wrong.
+
+    Without timers and repeats, which change nothing. `exactly`: with both, and through the bytes of the state; where
+    the plan changes, who comes by first decides which plan sees a silence.
+    """
+    state, seen, fold = None, set(), folds()[0]
     for each in applied:
         fold = folds()[each.plan]
-        state = fold.initial() if state is None else fold.decode(fold.encode(state)) if timers else state
+        state = fold.initial() if state is None else fold.decode(fold.encode(state)) if exactly else state
         if each.event is None:
-            if timers:
-                state, outputs = fold.expire(state, each.now)
-                yield from outputs
+            state, outputs = fold.expire(state, each.now) if exactly else (state, [])
+        elif not exactly and identity(each.event) in seen:
             continue
-        if identity(each.event) in seen:
-            continue
-        state, outputs = advance(fold, state, each.event)
-        if Counted.DEAD not in outputs:
-            seen.add(identity(each.event))
+        else:
+            state, outputs = advance(fold, state, each.event)
+            if Counted.DEAD not in outputs:  # what is refused is not remembered
+                seen.add(identity(each.event))
         yield from outputs
-    if not timers and applied:
-        fold = folds()[applied[-1].plan]
-        while state is not None and (due := fold.deadline(state)) is not None:
-            state, outputs = fold.expire(state, due)
-            yield from outputs
+    while state is not None and not exactly and (due := fold.deadline(state)) is not None:
+        state, outputs = fold.expire(state, due)
+        yield from outputs
 
 
 def _story(random: Random) -> list[Event]:
