@@ -1,0 +1,218 @@
+"""`nextbeam replay` over the folder of a run: what it recomputes, finds, names and refuses."""
+
+import json
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow.parquet as pq
+import pytest
+
+from models.audit.findings import Finding, FindingKind
+from models.audit.seals import sealed
+from pipelines import cli
+from pipelines.manifest import check_files, json_seal, read_manifest, written_files
+from pipelines.replaying import replay
+from schemas import Decision, Feedback
+from schemas.columns import columns
+from schemas.structs import structs
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of a small simulated bank."""
+    folder = tmp_path_factory.mktemp("replaying")
+    bank = ["simulate", "--customers", "30", "--days", "3", "--seed", "5", "--out", str(folder / "bank")]
+    assert cli.main(bank) == 0
+    events = [f"--{kind}={folder / 'bank' / f'{kind}.jsonl'}" for kind in ("signals", "outcomes")]
+    assert cli.main(["run", "--quiet", *events, "--plan", "uk_bank", "--out", str(folder / "run")]) == 0
+    return folder / "run"
+
+
+@pytest.fixture
+def run(whole: Path, tmp_path: Path) -> Path:
+    """A copy of it, in another place, to be changed."""
+    return Path(shutil.copytree(whole, tmp_path / "copy"))
+
+
+def _files(run: Path, name: str) -> list[Path]:
+    return sorted((run / name).glob("date=*/*.parquet"))
+
+
+def _rewrite(
+    file: Path, contract: type, change: Callable[[list[Any]], list[Any]], *, manifest: bool = True
+) -> None:
+    """Change the records of a file; with `manifest`, as one would who covers up the change of the file."""
+    records = [
+        each for batch in pq.ParquetFile(file).read().to_batches() for each in structs(contract)(batch)
+    ]
+    pq.write_table(columns(contract)(change(records)), file, compression="zstd")
+    if manifest:
+        _cover_up(file.parent.parent.parent)
+
+
+def _cover_up(run: Path) -> None:
+    path = run / "summary.json"
+    said = json.loads(path.read_bytes())
+    said["files"] = msgspec.to_builtins(written_files(run))
+    path.write_text(json.dumps({**said, "seal": json_seal(said)}))
+
+
+def _flip(file: Path, position: int, bit: int) -> None:
+    data = bytearray(file.read_bytes())
+    data[position] ^= 1 << bit
+    file.write_bytes(data)
+
+
+def test_a_run_recomputes_to_the_last_byte(whole, capsys):
+    assert cli.main(["replay", str(whole)]) == 0
+    said = capsys.readouterr().out
+    assert "recomputed: 0 bytes differ" in said
+    assert len(said.splitlines()) == 3
+
+
+def test_worker_processes_find_the_same_and_all_records_are_counted(run):
+    alone, together = (msgspec.to_builtins(replay(run, jobs=jobs)) for jobs in (1, 2))
+    spent = {"wall_s", "cpu_s"}
+    assert {k: v for k, v in alone.items() if k not in spent} == {
+        k: v for k, v in together.items() if k not in spent
+    }
+    rows = read_manifest(run)[0].rows
+    assert (alone["decisions"], alone["feedback"]) == (rows["decisions"], rows["feedback"])
+    assert alone["decisions"] > 100
+
+
+@pytest.mark.parametrize("table", ["decisions", "feedback", "sessions", "dead_letters"])
+def test_a_bit_flipped_anywhere_in_a_file_names_the_file(table, run):
+    chance = random.Random(table)
+    written = read_manifest(run)[0].files
+    for file in _files(run, table):
+        sound = file.read_bytes()
+        for _ in range(40):
+            _flip(file, chance.randrange(len(sound)), chance.randrange(8))
+            found = list(check_files(run, written, []))
+            assert [(each.kind, each.file) for each in found] == [
+                (FindingKind.FILE_CHANGED, file.relative_to(run).as_posix())
+            ]
+            file.write_bytes(sound)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("table", ["decisions", "feedback"])
+def test_a_replay_survives_a_damaged_file_and_names_it(table, seed, run, capsys):
+    chance = random.Random(f"{table}{seed}")
+    file = chance.choice(_files(run, table))
+    _flip(file, chance.randrange(len(file.read_bytes())), chance.randrange(8))
+    assert cli.main(["replay", str(run), "--jobs", "1", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)["findings"]
+    assert (found[0]["kind"], found[0]["file"]) == ("file-changed", file.relative_to(run).as_posix())
+
+
+def test_a_summary_that_was_changed_is_named(run):
+    said = (run / "summary.json").read_text()
+    (run / "summary.json").write_text(said.replace('"decided": ', '"decided": 1', 1))
+    assert [each.file for each in replay(run, jobs=1).findings] == ["summary.json"]
+
+
+def test_files_that_come_or_go_are_named(run):
+    gone, new = _files(run, "sessions")[0], _files(run, "decisions")[0].parent / "part-99.parquet"
+    gone.unlink()
+    shutil.copy(_files(run, "decisions")[0], new)
+    found = {(each.kind, each.file) for each in replay(run, jobs=1).findings if each.kind.startswith("file")}
+    assert found == {
+        (FindingKind.FILE_MISSING, gone.relative_to(run).as_posix()),
+        (FindingKind.FILE_UNKNOWN, new.relative_to(run).as_posix()),
+    }
+
+
+def test_a_changed_value_is_named_even_if_the_file_is_covered_up_for(run, capsys):
+    file = _files(run, "decisions")[-1]
+
+    def better(records: list[Decision]) -> list[Decision]:
+        at = next(index for index, each in enumerate(records) if each.offers)
+        offer = msgspec.structs.replace(records[at].offers[0], propensity=0.9)
+        said.append(records[at].decision_id)
+        records[at] = msgspec.structs.replace(records[at], offers=(offer, *records[at].offers[1:]))
+        return records
+
+    said: list[str] = []
+    _rewrite(file, Decision, better)
+    (found,) = _found(run, capsys)
+    assert (found.kind, found.record, found.field, found.recorded) == (
+        FindingKind.RECORD_CHANGED,
+        said[0],
+        "offers[0].propensity",
+        0.9,
+    )
+    assert found.file == file.relative_to(run).as_posix()
+    assert cli.main(["replay", str(run), "--decision", said[0]]) == 1
+    assert "does not hold: the record was changed" in capsys.readouterr().out
+
+
+def test_a_record_taken_out_is_missed(run, capsys):
+    _rewrite(_files(run, "feedback")[0], Feedback, lambda records: records[1:])
+    assert {each.kind for each in _found(run, capsys)} >= {FindingKind.MISSING}
+
+
+def _found(run: Path, capsys: pytest.CaptureFixture[str]) -> list[Finding]:
+    assert cli.main(["replay", str(run), "--jobs", "1", "--json"]) == 1
+    return msgspec.convert(json.loads(capsys.readouterr().out)["findings"], list[Finding])
+
+
+def test_one_decision_is_recomputed_alone(whole, capsys):
+    file = _files(whole, "decisions")[-1]
+    decisions = [
+        each for batch in pq.ParquetFile(file).read().to_batches() for each in structs(Decision)(batch)
+    ]
+    late = max(decisions, key=lambda each: each.ledger_sequence)
+    assert cli.main(["replay", str(whole), "--decision", late.decision_id[:16]]) == 0
+    said = capsys.readouterr().out
+    assert f"change {late.ledger_sequence} of the contact ledger" in said
+    assert "0 bytes differ" in said
+    assert f"seal {late.seal} holds" in said
+    assert cli.main(["replay", str(whole), "--decision", late.decision_id, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["mismatching_bytes"] == 0
+
+
+def _other_plan(run: Path) -> None:
+    plan = json.loads((run / "plan.json").read_text())
+    (run / "plan.json").write_text(json.dumps({**plan, "name": "another"}))
+
+
+def _other_model(run: Path) -> None:
+    said = (run / "model" / "model.json").read_text()
+    (run / "model" / "model.json").write_text(said.replace('"responses": ', '"responses": 1', 1))
+
+
+def _without_manifest(run: Path) -> None:
+    said = json.loads((run / "summary.json").read_text())
+    (run / "summary.json").write_text(
+        json.dumps({k: v for k, v in said.items() if k not in {"files", "seal"}})
+    )
+
+
+def _records_of_another_plan(run: Path) -> None:
+    def foreign(records: list[Decision]) -> list[Decision]:
+        return [sealed(msgspec.structs.replace(each, plan_digest="ab" * 8, seal="")) for each in records]
+
+    _rewrite(_files(run, "decisions")[0], Decision, foreign)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        pytest.param(_other_plan, "but the run was decided by plan", id="other-plan"),
+        pytest.param(_other_model, "they were changed", id="other-model"),
+        pytest.param(_without_manifest, "run it again", id="before-seals"),
+        pytest.param(_records_of_another_plan, "by abababababababab", id="two-plans"),
+        pytest.param(lambda run: (run / "summary.json").unlink(), "holds no run", id="no-run"),
+        pytest.param(lambda run: (run / "plan.json").unlink(), "plan.json", id="no-plan"),
+    ],
+)
+def test_what_cannot_be_replayed_is_refused_with_words(change, words, run, capsys):
+    change(run)
+    assert cli.main(["replay", str(run), "--jobs", "1"]) == 2
+    assert words in capsys.readouterr().err
