@@ -5,7 +5,7 @@ contains the new contact, a suppression with every trigger there ever was. All t
 every window that starts at a step is exhaustive.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -148,21 +148,35 @@ class Oracle:
             if rule.signal is not None and (place.action or vague) and about(rule, place):
                 self.triggers.append(Trigger(rule.id, place, at))
 
-    def time_passes(self, whose: Iterable[str], now: int) -> None:
-        """Silence on the offers of these customers, as far as it is sure at `now`."""
+    def time_passes(self, customer: str, now: int) -> None:
+        """Silence on the offers of a customer, as far as it is sure at `now`: for them and whoever decides for them."""
         for contact in self.contacts:
-            window = self.spec.channels[contact.place.channel].response_window
-            if window is None or contact.place.customer not in whose:
+            if contact.place.customer != customer or self.silent_at(contact) > now:
                 continue
-            ended = contact.at + duration(window)
-            if contact.answered or contact.state == "released" or ended + self.late + 1 > now:
-                continue
-            unseen = self.spec.channels[contact.place.channel].unconfirmed == "release"
-            if contact.state == "reserved" and unseen:
-                contact.state = "released"
-            else:
-                contact.state, contact.answered = "committed", True
-                self.trigger("NoResponse", contact.place, ended)
+            unseen = self.unseen(contact)
+            contact.state = self.state_at(contact, now)
+            if not unseen:
+                contact.answered = True
+                window = self.spec.channels[contact.place.channel].response_window
+                self.trigger("NoResponse", contact.place, contact.at + duration(str(window)))
+
+    def silent_at(self, contact: Contact) -> float:
+        """When it is sure that nothing will be said of a contact."""
+        window = self.spec.channels[contact.place.channel].response_window
+        if window is None or contact.answered or contact.state == "released":
+            return float("inf")
+        return contact.at + duration(window) + self.late + 1
+
+    def unseen(self, contact: Contact) -> bool:
+        """Whether silence means that the customer did not see it."""
+        silence = self.spec.channels[contact.place.channel].unconfirmed
+        return contact.state == "reserved" and silence == "release"
+
+    def state_at(self, contact: Contact, now: int) -> str:
+        """What a contact is once silence has said what it has to say by `now`."""
+        if self.silent_at(contact) > now:
+            return contact.state
+        return "released" if self.unseen(contact) else "committed"
 
     # What follows from it.
 
@@ -237,11 +251,11 @@ class Oracle:
             return False
         window = duration(limit.per)
         own = [] if fresh or limit.same_decision == "exempt" or limit.counts == "committed" else self.made
+        wanted = ("committed",) if limit.counts == "committed" else ("committed", "reserved")
         counted = [
             contact.at
             for contact in [*self.known, *own]
-            if contact.state != "released"
-            and (limit.counts == "reserved" or contact.state == "committed")
+            if self.state_at(contact, at if contact.place.customer != place.customer else 0) in wanted
             and contact.place.message_class not in self.spec.contact.exempt
             and about(limit, contact.place)
             and shares(limit, contact.place, place)

@@ -11,7 +11,7 @@ from models.folds import Counted, Fold, advance
 from models.ledger import HouseholdFold, LedgerFold, by_household, key_of
 from models.plan.spec import PlanSpec
 from models.times import micros
-from schemas import Decision, Feedback, OutcomeKind
+from schemas import CandidateSet, Decision, Feedback, OutcomeKind
 
 LATE = 12  # steps
 CHANNELS = {
@@ -85,10 +85,8 @@ class World:
 
     def apply(self, event: Any) -> list[Any]:
         key, at = key_of(self.fold, event), self.fold.order(event)[0]
-        together = [who for who, home in HOUSEHOLD.items() if home and by_household(self.spec)]
-        about = event.request if hasattr(event, "request") else event
-        whose = together if about.customer_id in together else [about.customer_id]
-        self.oracle.time_passes(whose, at)
+        about = event.request if isinstance(event, CandidateSet) else event
+        self.oracle.time_passes(about.customer_id, at)
         state, outputs = advance(self.fold, self.states.get(key, self.fold.initial()), event)
         self.states[key] = self.fold.decode(self.fold.encode(state))
         assert self.states[key] == state
