@@ -21,6 +21,7 @@ from models.times import Micros, moment
 from schemas import DeadLetter, Reason
 from transforms import tally
 from transforms.metrics import ACCOUNTS, STATE_UNREADABLE
+from transforms.one_process import check_one_process
 
 FoldSource = Fold[Any, Any] | Callable[[], Fold[Any, Any]]
 """A fold that pickles small, or what yields one; the latter is called at each set-up, so it shares what is heavy.
@@ -58,13 +59,13 @@ class FoldPerKey(beam.PTransform[PCollection[tuple[bytes, bytes]], DoOutputsTupl
       forwarded: Types of events that a step before this one has accounted for already.
       together: Whether what the fold does with one key depends on what it did with others. Then bounded input is
         folded as one group, by one worker, in the order of event time over all keys, with a fold of its own.
-        Unbounded input is folded as it arrives, by whatever folds a process has.
+        Unbounded input is folded as it arrives, by one process.
 
     A state that cannot be decoded is left as it is, for repair: events that meet it become dead letters.
 
     Raises:
       TypeError: The elements are not declared as tuple[bytes, bytes].
-      ValueError: The input is windowed, or unbounded and to be grouped.
+      ValueError: The input is windowed, or unbounded and to be grouped, or to be folded together by many processes.
     """
 
     def __init__(
@@ -94,6 +95,8 @@ class FoldPerKey(beam.PTransform[PCollection[tuple[bytes, bytes]], DoOutputsTupl
                 return group | "Fold" >> self._routed(_FoldTogetherFn(*self._arguments))
             groups = events | "GroupByKey" >> beam.GroupByKey()
             return groups | "Fold" >> self._routed(_FoldGroupFn(*self._arguments))
+        if self._together:
+            check_one_process(events.pipeline)
         return events | "Fold" >> self._routed(_FoldStateFn(*self._arguments))
 
     def _routed(self, fold_fn: beam.DoFn) -> Any:
