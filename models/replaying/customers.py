@@ -90,7 +90,7 @@ def _top_share(ascending: Floats) -> float:
 
 def _bins(a: Floats, b: Floats) -> Iterator[Bin]:
     """Widening steps, as far as there are customers."""
-    most = max((side[-1] for side in (a, b) if len(side)), default=0.0)
+    most = max((side[-1] for side in (a, b) if len(side)), default=-1.0)
     for index, low in enumerate(_EDGES):
         last = index + 1 == len(_EDGES)
         high = np.inf if last else _EDGES[index + 1]
