@@ -1,5 +1,6 @@
 """docs/plans.md: its examples are the shipped bank's, its tables are the code's, and its errors are what users see."""
 
+import json
 import re
 import shutil
 from functools import cache
@@ -66,6 +67,21 @@ def lacking(part, whole, path=""):
 @pytest.mark.parametrize("text", blocks("yaml"))
 def test_examples_are_what_the_shipped_bank_says(text):
     assert lacking(yaml.safe_load(text), bank()) == []
+
+
+def joined(whole, part):
+    """Both; lists appended, the rest as `part` has it."""
+    if isinstance(whole, dict) and isinstance(part, dict):
+        return whole | {key: joined(whole.get(key), value) for key, value in part.items()}
+    return whole + part if isinstance(whole, list) and isinstance(part, list) else part
+
+
+@pytest.mark.parametrize("text", blocks("yml"))
+def test_examples_of_what_the_bank_does_not_use_fit_into_it(text, tmp_path):
+    folder = shutil.copytree(FOLDER, tmp_path / "bank")
+    plan = joined({key: value for key, value in bank().items() if key != "include"}, yaml.safe_load(text))
+    (folder / "plan.yaml").write_text(json.dumps(plan), encoding="utf-8")
+    assert load_plan(folder).spec != spec()
 
 
 def test_the_bank_they_are_cut_from_is_a_good_plan():
