@@ -12,11 +12,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from benchmarks.decide50.__main__ import BENCH, prepare
-from models.decide import DecideFold, Event
+from models.decide import Event
 from models.decoding import Decoder
-from models.folds import fold_events
+from models.folds import Fold, fold_events
 from models.mapping import load_mapping
 from models.plan.compiled import Plan
 from pipelines.locate import find_mapping
@@ -38,7 +39,7 @@ def events_by_customer(data: Path, plan: Plan) -> dict[str, list[Event]]:
     return {customer: sorted(events, key=order) for customer, events in found.items()}
 
 
-def fold_all(fold: DecideFold, customers: dict[str, list[Event]]) -> int:
+def fold_all(fold: Fold[Any, Event], customers: dict[str, list[Event]]) -> int:
     """Fold everything; how many records came out."""
     return sum(1 for events in customers.values() for _ in fold_events(fold, events))
 
