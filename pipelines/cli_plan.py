@@ -22,6 +22,9 @@ CHECK_EXAMPLE = """example:
 Errors (exit 2): the plan is refused, or a part of it can never do what it says. Warnings (exit 0, with --strict 1):
 parts without effect. Notes: what nothing uses; they change no exit."""
 
+EXPLAIN_EXAMPLE = """example:
+  nextbeam plan explain uk_bank --action personal-loan"""
+
 
 def add_plan(commands: "Commands") -> None:
     """Add `plan` with its own commands: check, explain, diff."""
@@ -94,16 +97,28 @@ def _date(flag: str, text: str | None) -> datetime | None:
 
 
 def _add_explain(commands: "Commands") -> None:
-    parser = _add(commands, "explain", _explain, "tell the whole plan in plain English")
+    parser = _add(commands, "explain", _explain, "tell a plan in plain English", EXPLAIN_EXAMPLE)
     parser.add_argument("plan", metavar="PLAN", help="a plan's YAML file, its folder, or a shipped plan")
+    parser.add_argument(
+        "--action", metavar="ID", help="only this action, and all of the plan that is about it"
+    )
 
 
 def _explain(args: argparse.Namespace, _: list[str]) -> int:
+    from models.plan.english import tell_action, tell_plan  # noqa: PLC0415
     from models.plan.load import PlanError, load_plan  # noqa: PLC0415
+    from models.plan.wording import nearest  # noqa: PLC0415
+    from pipelines.report import printable  # noqa: PLC0415
 
     try:
         loaded = load_plan(find_plan(args.plan))
     except PlanError as error:
         raise UsageError(f"the plan is refused:\n{error}") from None
-    print(f"{loaded.spec.name}, version {loaded.spec.version}, digest {loaded.digest}")
+    known = [action.id for action in loaded.spec.actions]
+    if args.action is not None and args.action not in known:
+        close = nearest(args.action, known)
+        hint = f"did you mean {close}?" if close else "`nextbeam plan explain PLAN` tells them all"
+        raise UsageError(f"--action: the plan has no action {args.action!r}; {hint}")
+    text = tell_plan(loaded) if args.action is None else tell_action(loaded, args.action)
+    print(printable(text), end="")
     return 0

@@ -88,7 +88,8 @@ def _together(view: View, index: int, shadows: _Shadows) -> Iterator[Remark]:
             )
         return
     claims = view.claims(index)
-    if not view.reasoner.possible(claims):
+    told = action.id in view.fallbacks and view.reasoner.possible(view.allowed(index))
+    if not view.reasoner.possible(claims) and not told:
         said = dict(zip(claims, [rule.said for rule in chain], strict=False))
         blamed = [said.get(claim, _circumstance(view, index, claim)) for claim in view.reasoner.core(claims)]
         message = f"no customer can get `{action.id}`: {named(blamed)} cannot be met together"
@@ -100,7 +101,7 @@ def _circumstance(view: View, index: int, claim: Claim) -> str:
     action = view.spec.actions[index]
     if action.brands and claim.condition == view.of_brands(action):
         return f"`brands: [{', '.join(action.brands)}]`"
-    return "`placements` of its treatments"
+    return "`placements` of its treatments (with consent, where marketing needs it)"
 
 
 def _walked(view: View, before: Sequence[RuleAt], chain: Sequence[RuleAt], shadows: _Shadows) -> int:
@@ -140,12 +141,18 @@ def _treatment(view: View, index: int, number: int, shadows: _Shadows) -> Iterat
     place = view.treatment(index, number) / "id"
     if any(view.reasoner.never(rule.condition) for rule in rules):
         return
+    if not view.places(index, [treatment]):
+        message = (
+            f"no request can use `{treatment.id}`: its action is a fallback, but of none of these placements"
+        )
+        yield Remark.at("treatment-unreachable", place, message, "make it the fallback there, or remove it")
+        return
     met = _walked(view, view.chains[index], rules, shadows)
     if met < len(rules):
         chain = [*view.chains[index], *rules[: met + 1]]
         yield _contradiction(view, "treatment-unreachable", place, f"treatment `{treatment.id}`", chain)
         return
-    claims = [*view.claims(index), *(rule.met for rule in rules), view.asked([treatment])]
+    claims = [*view.claims(index), *(rule.met for rule in rules), view.asked(index, [treatment])]
     if not view.reasoner.possible(claims):
         message = (
             f"no request can use `{treatment.id}`: its action passes only where other placements are asked"

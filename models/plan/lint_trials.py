@@ -88,10 +88,9 @@ def _fallbacks(view: View) -> Iterator[Remark]:
         index = index_of.get(placement.fallback or "")
         if index is None:
             continue
-        fitting = [each for each in view.spec.actions[index].treatments if name in each.placements]
-        claims = view.claims(index)
-        here = [*claims, view.asked_at([name])]
-        if fitting and view.reasoner.possible(claims) and not view.reasoner.possible(here):
+        claims = view.allowed(index)
+        here = [*claims, view.asked_at(index, [name])]
+        if view.reasoner.possible(claims) and not view.reasoner.possible(here):
             message = f"`{placement.fallback}` is never shown in `{name}`: where that is asked, its rules do not pass"
             place = view.root / "placements" / name / "fallback"
             yield Remark.at(
@@ -118,13 +117,6 @@ def _apart(view: View, bundle: BundleSpec) -> str:
     claims = view.claims(parent)
     if least == 0 or not view.reasoner.possible(claims):
         return ""
-    fits = [
-        place.slots > least and sum(view.fits(member, name) for member in members) >= least
-        for name, place in view.spec.placements.items()
-        if view.fits(parent, name)
-    ]
-    if not any(fits):
-        return f"no placement of it has slots and treatments for {least} of them beside it"
     beside = [index for index in members if view.reasoner.possible([*claims, *view.claims(index)])]
     if len(beside) < least:
         others = " or ".join(f"`{view.spec.actions[index].id}`" for index in members if index not in beside)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from models.care import applies, care_rules
-from models.plan.conditions import Among, AnyOf, Condition, Constant, Holds, Ref
+from models.care import applies, care_rules, consent_rules
+from models.plan.conditions import AllOf, Among, AnyOf, Condition, Constant, Holds, Ref, Truth
 from models.plan.facts import care_facts
 from models.plan.lint_logic import Claim
 from models.plan.lint_reasoner import Reasoner
@@ -100,18 +100,38 @@ class View:
             for number in range(len(action.treatments)):
                 yield from self.treatment_rules(index, number)
 
-    def asked(self, treatments: Sequence[TreatmentSpec]) -> Claim:
-        """That a place is asked for where one of the treatments fits."""
-        return self.asked_at([name for treatment in treatments for name in treatment.placements])
+    def asked(self, index: int, treatments: Sequence[TreatmentSpec]) -> Claim:
+        """That a place is asked for where one of these treatments of an action can be said to the customer."""
+        return self.asked_at(index, self.places(index, treatments))
 
-    def asked_at(self, placements: Sequence[str]) -> Claim:
-        """That one of these placements is asked for."""
-        whole = self.reasoner.table()["request.placements"]
-        return Claim(AnyOf(tuple(Holds(whole, Constant(name)) for name in dict.fromkeys(placements))))
+    def places(self, index: int, treatments: Sequence[TreatmentSpec]) -> list[str]:
+        """The placements where these treatments of an action can be said: of a fallback, only where it is one."""
+        named = dict.fromkeys(name for treatment in treatments for name in treatment.placements)
+        of = self.fallbacks.get(self.spec.actions[index].id)
+        return [name for name in named if of is None or name in of]
 
-    def fits(self, index: int, placement: str) -> bool:
-        """Whether an action has a treatment for a placement."""
-        return any(placement in treatment.placements for treatment in self.spec.actions[index].treatments)
+    @cached_property
+    def fallbacks(self) -> dict[str, frozenset[str]]:
+        """By the id of an action that is a fallback: the placements where it is one. It competes nowhere."""
+        named = [(body.fallback, name) for name, body in self.spec.placements.items() if body.fallback]
+        return {action: frozenset(name for other, name in named if other == action) for action, _ in named}
+
+    def asked_at(self, index: int, placements: Sequence[str]) -> Claim:
+        """That one of these placements is asked for, with the customer's consent where marketing needs it."""
+        marketing = self.spec.actions[index].message_class is MessageClass.MARKETING
+        asked = [self._asked(name, consented=not marketing) for name in placements]
+        return Claim(AnyOf(tuple(asked)))
+
+    def _asked(self, placement: str, *, consented: bool) -> Condition:
+        table = self.reasoner.table()
+        asked = Holds(table["request.placements"], Constant(placement))
+        fact = None if consented else self._consents.get(self.spec.placements[placement].channel or "")
+        return asked if fact is None else AllOf((asked, Truth(table[f"customer.{fact}"])))
+
+    @cached_property
+    def _consents(self) -> dict[str, str]:
+        """By channel: the fact that holds the consent to marketing in it."""
+        return {channel: fact for channel, fact, _ in consent_rules(self.spec)}
 
     def of_brands(self, action: ActionSpec) -> Condition:
         """That one of the action's brands asks."""
@@ -120,19 +140,18 @@ class View:
 
     def claims(self, index: int) -> list[Claim]:
         """What holds whenever an action is offered."""
+        return [*self.allowed(index), self.asked(index, self.spec.actions[index].treatments)]
+
+    def allowed(self, index: int) -> list[Claim]:
+        """What holds whenever an action is allowed, wherever that is."""
         action = self.spec.actions[index]
         rules = [rule.met for rule in self.chains[index]]
-        brands = [Claim(self.of_brands(action))] if action.brands else []
-        return [*rules, *brands, self.asked(action.treatments)]
+        return [*rules, Claim(self.of_brands(action))] if action.brands else rules
 
     def channels_of(self, index: int) -> frozenset[str]:
         """The channels in which an action can be offered."""
         spec = self.spec
-        named = {
-            spec.placements[name].channel
-            for treatment in spec.actions[index].treatments
-            for name in treatment.placements
-        }
+        named = {spec.placements[name].channel for name in self.places(index, spec.actions[index].treatments)}
         return frozenset(spec.channels) if None in named else frozenset(name for name in named if name)
 
     def _care(self) -> list[RuleAt]:

@@ -44,7 +44,9 @@ def _worth(view: View, index: int, action: ActionSpec) -> Iterator[Remark]:
     marketing = action.message_class is MessageClass.MARKETING
     least = switches.priority_threshold if marketing else 0.0
     consequence = "it is never offered" if least > 0 else "it comes after everything else"
-    if switches.value and action.value == 0:
+    if action.id in view.fallbacks and least <= 0:
+        pass  # it competes with nothing
+    elif switches.value and action.value == 0:
         message = f"the value of `{action.id}` is 0, and so is its priority: {consequence}"
         yield Remark.at("action-worthless", place / "value", message, "give it a value, or make it mandatory")
     elif switches.levers and lever <= -_ALL:
@@ -119,11 +121,9 @@ def _cancelled(view: View, places: Sequence[Place], actions: Sequence[int]) -> R
 
 def _influence(view: View, influence: InfluenceSpec, place: Place) -> Iterator[Remark]:
     scope = view.members.indices(influence.scope)
-    if influence.percent == 0 or not scope:
-        message = "its percent is 0" if scope else "it is about no action"
-        yield Remark.at(
-            "influence-without-effect", place, f"`{influence.id}` changes nothing: {message}", "remove it"
-        )
+    if not scope:
+        message = f"`{influence.id}` changes nothing: it is about no action"
+        yield Remark.at("influence-without-effect", place, message, "remove it")
         return
     kinds = set(influence.outcomes) | labelled(influence.label)
     channels = frozenset[str]().union(*(view.channels_of(index) for index in scope))
