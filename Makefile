@@ -9,7 +9,7 @@ export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test ci lint types derived readers prove bench lock clean
+.PHONY: help setup demo test ci lint types derived readers prove mutants bench lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ readers: setup .venv-readers/.installed ## Install the tools of others that test
 
 prove: setup ## Attack the folds with random histories: make prove ARGS="--seeds 1000000"
 	@PYTHONPATH=tests $(BIN)/python -m delivery $(ARGS)
+
+mutants: setup ## Plant faults in the code and see that tests find them: make mutants ARGS="--only volumes"
+	@PYTHONPATH=tests $(BIN)/python -m mutants.hunt $(ARGS)
 
 ci: lint types derived readers test ## Everything that guards the project
 

@@ -21,13 +21,24 @@ def _chunks(first: int, seeds: int) -> Iterator[tuple[int, int]]:
         yield start, min(start + CHUNK, first + seeds)
 
 
+def _until_broken(seeds: range) -> int:
+    for seed in seeds:
+        for text in broken(seed, seed + 1):
+            print(text)
+            return 1
+    return 0
+
+
 def main() -> int:
     """Say what broke, by seed; 1 if anything did."""
     parser = argparse.ArgumentParser("python -m delivery", description=__doc__)
     parser.add_argument("--seeds", type=int, default=20_000, help="how many histories (default: %(default)s)")
     parser.add_argument("--first", type=int, default=0, help="the first seed (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=2, help="processes (default: %(default)s)")
+    parser.add_argument("--stop", action="store_true", help="stop at the first history that breaks a promise")
     args = parser.parse_args()
+    if args.stop:
+        return _until_broken(range(args.first, args.first + args.seeds))
     found = 0
     chunks = list(_chunks(args.first, args.seeds))
     with ProcessPoolExecutor(args.jobs) as pool:

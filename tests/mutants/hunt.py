@@ -1,0 +1,228 @@
+"""Plant each fault of the catalogue in a copy of the code and see that tests find it: `make mutants`.
+
+The tests of what a file does are tried first, then random histories of delivery.
+"""
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import SimpleQueue
+
+import msgspec
+
+ROOT = Path(__file__).parents[2]
+CATALOGUE = Path(__file__).parent / "catalogue.yaml"
+
+HISTORIES = ("-m", "delivery", "--seeds", "300", "--stop")
+
+_LEDGER = ("ledger", "household", "allocation", "contact_policy")
+TESTS = {
+    "models/ledger/limits.py": ("contact_limits", "household", "contact_policy"),
+    "models/ledger/tallies.py": ("contact_limits", "household", "contact_policy"),
+    "models/ledger/suppressions.py": ("suppressions", "contact_policy"),
+    "models/ledger/attribution.py": ("attribution", "ledger"),
+    "models/ledger/fold.py": _LEDGER,
+    "models/ledger/state.py": _LEDGER,
+    "models/ledger/deciding.py": _LEDGER,
+    "models/ledger/refusals.py": _LEDGER,
+    "models/ledger/offering.py": ("ledger", "contact_limits", "contact_policy"),
+    "models/ledger/household.py": ("household",),
+    "models/ledger/influences.py": ("influences",),
+    "models/ledger/rounds.py": _LEDGER,
+    "models/gates.py": ("care", "engagement", "availability", "quiet_hours"),
+    "models/care.py": ("care", "engagement"),
+    "models/quiet_hours.py": ("quiet_hours",),
+    "models/volumes/book.py": ("volumes", "volume_decisions"),
+    "models/volumes/quotes.py": ("volumes", "volume_decisions"),
+    "models/volumes/windows.py": ("volume_windows", "volumes"),
+    "models/volumes/pacing.py": ("volumes", "volume_decisions"),
+}
+"""What is tried first, by file, cheapest first."""
+
+_SECONDS = 300
+"""A fault after which tests run so long is found, too."""
+
+
+class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the catalogue says of a mutant, under the name of its file."""
+
+    meaning: str
+    text: str
+    instead: str
+
+
+class Mutant(msgspec.Struct, frozen=True):
+    """One planted fault: in the file, what stands `instead` of a text that occurs once, and what that would mean."""
+
+    file: str
+    meaning: str
+    text: str
+    instead: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.meaning}"
+
+
+def mutants(catalogue: Path = CATALOGUE) -> list[Mutant]:
+    """All of the catalogue.
+
+    Raises:
+      ValueError: It is not a catalogue, names a mutant twice or a file for which no tests are known.
+    """
+    try:
+        files = msgspec.yaml.decode(catalogue.read_bytes(), type=dict[str, list[Fault]])
+    except msgspec.DecodeError as error:
+        raise ValueError(f"{catalogue.name}: {error}") from error
+    found = [
+        Mutant(file, fault.meaning, fault.text, fault.instead)
+        for file, faults in files.items()
+        for fault in faults
+    ]
+    for file in files.keys() - TESTS.keys():
+        raise ValueError(f"{catalogue.name}: {file}: no tests are known for it; name them in {__name__}")
+    for mutant in found:
+        if [str(each) for each in found].count(str(mutant)) > 1:
+            raise ValueError(f"{catalogue.name}: {mutant}: named more than once; say how they differ")
+        if mutant.text == mutant.instead:
+            raise ValueError(f"{catalogue.name}: {mutant}: changes nothing")
+    return found
+
+
+def sample(among: list[Mutant], size: int) -> list[Mutant]:
+    """Some mutants, at least as many files; others whenever a file that holds any of them changes."""
+    digest = hashlib.sha256()
+    for file in sorted({mutant.file for mutant in among}):
+        digest.update((ROOT / file).read_bytes())
+
+    def place(mutant: Mutant) -> bytes:
+        return hashlib.sha256(digest.digest() + str(mutant).encode()).digest()
+
+    first: dict[str, Mutant] = {}
+    for mutant in sorted(among, key=place):
+        first.setdefault(mutant.file, mutant)
+    return list(first.values())[:size]
+
+
+def planted(mutant: Mutant, root: Path = ROOT) -> str:
+    """The text of the mutant's file with the fault in it.
+
+    Raises:
+      ValueError: The text to replace is not there exactly once: the catalogue is behind the code.
+    """
+    text = (root / mutant.file).read_text("utf-8")
+    if (times := text.count(mutant.text)) != 1:
+        raise ValueError(f"{mutant}: {mutant.text!r} occurs {times} times, not once")
+    return text.replace(mutant.text, mutant.instead)
+
+
+def killer(mutant: Mutant, copy: Path) -> str | None:
+    """Plant the fault in `copy`, a copy of the code, and take it out again: what found it, or None.
+
+    Raises:
+      ValueError: Nothing can be said of it: the catalogue is behind the code, or with the fault it does not load.
+    """
+    file = copy / mutant.file
+    sound = file.read_text("utf-8")
+    file.write_text(planted(mutant, copy), "utf-8")
+    try:
+        if failing(copy, "-c", f"import {mutant.file.removesuffix('.py').replace('/', '.')}"):
+            raise ValueError(f"{mutant}: {mutant.file} does not load any more, which no test needs to find")
+        if failing(copy, *_pytest(TESTS[mutant.file])):
+            return "tests"
+        return "histories" if failing(copy, *HISTORIES) else None
+    finally:
+        file.write_text(sound, "utf-8")
+        shutil.rmtree(copy / ".hypothesis", ignore_errors=True)
+
+
+def unsound(among: Iterable[Mutant], copy: Path) -> bool:
+    """Whether the tests that should find these mutants fail in `copy` without any."""
+    names = sorted({name for mutant in among for name in TESTS[mutant.file]})
+    return failing(copy, *_pytest(names)) or failing(copy, *HISTORIES)
+
+
+def _pytest(names: Iterable[str]) -> tuple[str, ...]:
+    # The same examples every time: what is found today is found tomorrow.
+    options = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0")
+    return "-m", "pytest", *options, *(f"tests/unit/test_{name}.py" for name in names)
+
+
+def failing(copy: Path, *command: str) -> bool:
+    """Whether a command of Python fails, or never ends, in `copy`."""
+    path = os.pathsep.join((str(copy), str(copy / "tests")))
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=copy,
+            env=environment,
+            capture_output=True,
+            check=False,
+            timeout=_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return True
+    return done.returncode != 0
+
+
+def copied(folder: Path) -> Path:
+    """A copy, in `folder`, of what the tests need."""
+    for name in ("models", "schemas", "tests"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    return folder
+
+
+def hunted(chosen: list[Mutant], jobs: int, say: Callable[[str], None]) -> list[Mutant]:
+    """The mutants that live.
+
+    Raises:
+      ValueError: The tests fail without any mutant; or nothing can be said of one.
+    """
+    alive = []
+    with tempfile.TemporaryDirectory() as folder:
+        copies: SimpleQueue[Path] = SimpleQueue()
+        for number in range(jobs):
+            copies.put(copied(Path(folder, str(number))))
+
+        def one(mutant: Mutant) -> str | None:
+            copy = copies.get()
+            try:
+                return killer(mutant, copy)
+            finally:
+                copies.put(copy)
+
+        if unsound(chosen, Path(folder, "0")):
+            raise ValueError("the tests fail without any fault planted in the code")
+        with ThreadPoolExecutor(jobs) as pool:
+            for mutant, found in zip(chosen, pool.map(one, chosen), strict=True):
+                say(f"{found or 'LIVES':10} {mutant}")
+                alive += [] if found else [mutant]
+    return alive
+
+
+def main() -> int:
+    """Say who found each mutant; 1 if any lives."""
+    parser = argparse.ArgumentParser("python -m mutants.hunt", description=__doc__)
+    parser.add_argument("--only", default="", help="mutants whose file or meaning holds this text")
+    parser.add_argument("--jobs", type=int, default=2, help="mutants at a time (default: %(default)s)")
+    args = parser.parse_args()
+    try:
+        chosen = [each for each in mutants() if args.only in str(each)]
+        alive = hunted(chosen, args.jobs, lambda text: print(text, flush=True))
+    except ValueError as error:
+        print(error)
+        return 2
+    print(f"{len(chosen)} mutants, {len(chosen) - len(alive)} killed")
+    return 1 if alive else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""Faults planted in the ledger, limits, suppressions, attribution, households, care and volumes are found."""
+
+import os
+import re
+
+import pytest
+from mutants.hunt import CATALOGUE, TESTS, copied, killer, mutants, planted, sample, unsound
+
+MUTANTS = mutants()
+CHOSEN = MUTANTS if os.environ.get("NEXTBEAM_FULL") == "1" else sample(MUTANTS, 8)
+
+
+def test_there_are_enough_mutants_of_each_kind():
+    assert len(MUTANTS) >= 50
+    for kind in (
+        "ledger/fold",
+        "limits",
+        "suppressions",
+        "attribution",
+        "household",
+        "gates",
+        "care",
+        "volumes",
+    ):
+        assert sum(kind in mutant.file for mutant in MUTANTS) >= 2, kind
+    assert {mutant.file for mutant in MUTANTS} == set(TESTS)
+    written = re.findall(r"^  - meaning: ", CATALOGUE.read_text("utf-8"), re.MULTILINE)
+    assert len(written) == len(MUTANTS), "a file is named twice"
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=str)
+def test_the_catalogue_keeps_up_with_the_code(mutant):
+    assert planted(mutant) != ""
+
+
+@pytest.mark.slow
+def test_mutants_are_killed(tmp_path):
+    copy = copied(tmp_path)
+    assert not unsound(CHOSEN, copy)
+    assert [str(mutant) for mutant in CHOSEN if killer(mutant, copy) is None] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("models/care.py: [{text: a, instead: b}]", r"catalogue.yaml: .*`meaning`.*\$\[\.\.\.\]\[0\]"),
+        ("models/care.py: [{meaning: m, text: a, instead: b, why: c}]", "unknown field `why`"),
+        ("models/care.py: [{meaning: m, text: a, instead: a}]", "care.py: m: changes nothing"),
+        ("models/nowhere.py: [{meaning: m, text: a, instead: b}]", "nowhere.py: no tests are known for it"),
+        (
+            "models/care.py: [{meaning: m, text: a, instead: b}, {meaning: m, text: c, instead: d}]",
+            "care.py: m: named more than once",
+        ),
+        ("models/care.py: [", "catalogue.yaml: "),
+    ],
+)
+def test_a_catalogue_that_is_none_is_refused(tmp_path, text, complaint):
+    (tmp_path / "catalogue.yaml").write_text(text, "utf-8")
+    with pytest.raises(ValueError, match=complaint):
+        mutants(tmp_path / "catalogue.yaml")
+
+
+def test_a_mutant_of_code_that_is_gone_is_refused():
+    with pytest.raises(ValueError, match="occurs 0 times, not once"):
+        planted(MUTANTS[0].__class__("models/care.py", "m", "no such text", ""))
