@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from models.engagement import EngagementPolicy
+from models.gates import Gates
 from models.plan.compiled import Plan
 from models.plan.fields import feature_columns
 from models.plan.load import load_plan
@@ -29,7 +30,7 @@ COMFORTABLE: Mapping[str, Any] = {
     "disposable_income": 1_200.0, "card_utilisation": 0.2, "overdraft_days": 0, "credit_appetite": "high",
     "isa_allowance_left": 20_000.0, "card_expires_days": 400, "app_registered": True, "paperless": True,
     "address_confirmed": True, "mobile_confirmed": True, "identity_check_due": False,
-    "new_card_inactive": False, "notice_owed": "none",
+    "new_card_inactive": False, "notice_owed": "none", "time_zone": "Europe/London",
 }  # fmt: skip
 """A customer whom the bank may offer nearly anything."""
 
@@ -71,6 +72,28 @@ def verdicts(asked: DecisionRequest) -> dict[str, str | None]:
         action: rules[index].id if index >= 0 else None
         for action, index in zip(actions, removed, strict=True)
     }
+
+
+@cache
+def gates() -> Gates:
+    """Its gates, compiled."""
+    return Gates.of(spec(), feature_columns(spec()))
+
+
+def offerable(asked: DecisionRequest, channel: str, **scope: str) -> set[str]:
+    """Actions let through that no gate refuses in this channel, neither whole nor in all their treatments."""
+    refused, parts = gates().refused(asked, channel), gates().refused_treatments(asked, channel)
+    said = {name for name, place in spec().placements.items() if place.channel == channel}
+    found = set()
+    for index, action in enumerate(spec().actions):
+        open_here = [
+            treatment.id
+            for treatment in action.treatments
+            if said.intersection(treatment.placements) and treatment.id not in parts.get(index, {})
+        ]
+        if open_here and not any(bits >> index & 1 for _, bits in refused):
+            found.add(action.id)
+    return found & let_through(asked, **scope)
 
 
 def let_through(asked: DecisionRequest, **scope: str) -> set[str]:

@@ -93,6 +93,7 @@ def _decided(
     decide: Callable[[PlanSource], beam.PTransform],
     source: Callable[[beam.Pipeline], Events],
     flags: Sequence[str],
+    plan: PlanSource = PLAN,
 ) -> tuple[Outputs, Accounts]:
     """What a composition makes of events; counted here, as the streaming direct runner forgets counts."""
     tallies = {counted: Tally() for counted in Counted}
@@ -101,7 +102,7 @@ def _decided(
         mock.patch.object(fold_per_key, "ACCOUNTS", tallies),
     ):
         pipeline = beam.Pipeline(options=PipelineOptions(list(flags)))
-        for tag, outputs in (source(pipeline) | decide(PLAN))._asdict().items():
+        for tag, outputs in (source(pipeline) | decide(plan))._asdict().items():
             collect(outputs, tag, folder)
         pipeline.run().wait_until_finish()
         return collected(folder), {counted: tally.count for counted, tally in tallies.items()}

@@ -1,8 +1,12 @@
 """The shipped bank: is it whole, and does it protect whom a bank must protect?"""
 
-import pytest
-from uk_bank import COMFORTABLE, let_through, policy, request, spec, verdicts
+from datetime import UTC, datetime
 
+import pytest
+from uk_bank import COMFORTABLE, gates, let_through, offerable, policy, request, spec, verdicts
+
+from models.engagement import ContextWeights
+from models.plan.fields import feature_columns
 from schemas import MessageClass
 
 
@@ -52,6 +56,7 @@ def test_every_rule_can_be_said_to_a_customer():
     plan = spec()
     reasons = [(rule.id, rule.why) for rule in policy().rules]
     reasons += [(rule.id, rule.why) for rule in (*plan.contact.limits, *plan.contact.suppressions)]
+    reasons += [(name, why) for (_, name), why in zip(gates().rules, gates().whys, strict=True)]
     silent = [name for name, why in reasons if not why.endswith(".") or not why[0].isupper()]
     assert silent == []
 
@@ -86,7 +91,7 @@ def test_a_comfortable_customer_may_hear_of_many_things():
         ({"breathing_space": True}, "marketing-breathing-space"),
         ({"complaint_open": True}, "care-complaint"),
         ({"bereaved": True}, "care-bereaved"),
-        ({"bereaved": None}, "bereaved"),
+        ({"financial_difficulty": True}, "care-financial-difficulty"),
         ({"scam_victim_recently": True}, "recent-scam"),
         ({"age": 15}, "marketing-adult"),
         ({"status": "closed"}, "relationship-open"),
@@ -153,14 +158,56 @@ def test_nobody_is_offered_what_they_have(holding, action):
     assert action not in let_through(request({**without, "holdings": (holding,)}))
 
 
-@pytest.mark.parametrize(
-    ("consent", "placement"), [("consent_email", "email_main"), ("consent_sms", "sms_message")]
-)
-def test_consent_is_asked_per_channel(consent, placement):
-    refused = {**COMFORTABLE, consent: False}
-    assert let_through(request(refused), message_class="marketing")
-    asked = request(refused, placements=(placement,), channel="core", trigger="large-credit")
-    assert let_through(asked, message_class="marketing") == set()
+@pytest.mark.parametrize(("consent", "channel"), [("consent_email", "email"), ("consent_sms", "sms")])
+@pytest.mark.parametrize("answer", [False, None])
+def test_consent_is_asked_per_channel(consent, channel, answer):
+    asked = request({**COMFORTABLE, consent: answer}, trigger="large-credit", channel="core")
+    refused = {gates().rules[rule][1] for rule, _ in gates().refused(asked, channel)}
+    assert refused == {f"care-consent-{channel}"}
+    assert offerable(asked, channel, message_class="marketing") == set()
+    assert offerable(asked, "web", message_class="marketing")
+
+
+AT_NIGHT = {"requested_at": datetime(2026, 3, 2, 22, tzinfo=UTC), "channel": "core"}
+
+
+def test_offers_wait_for_the_morning_of_the_customer_and_notices_do_not():
+    owing = {**COMFORTABLE, "notice_owed": "rate_change"}
+    asked = request(owing, trigger="large-credit", **AT_NIGHT)
+    assert offerable(asked, "email", message_class="marketing") == set()
+    assert "notice-rate-change" in offerable(request(owing, trigger="notice-due", **AT_NIGHT), "email")
+    abroad = request({**owing, "time_zone": "America/New_York"}, trigger="large-credit", **AT_NIGHT)
+    assert "easy-saver" in offerable(abroad, "email")
+
+
+def test_a_message_about_an_application_goes_to_those_who_started_one():
+    started = request(COMFORTABLE, trigger="application-abandoned", channel="core")
+    paid = request(COMFORTABLE, trigger="large-credit", channel="core")
+    about = {"personal-loan", "balance-transfer-card", "cash-isa"}
+    assert about <= offerable(started, "email")
+    assert about & offerable(paid, "email") == set()
+
+
+def test_vulnerable_customers_hear_of_fewer_things():
+    plan = spec()
+    weights = ContextWeights.of(plan, feature_columns(plan)).apply(
+        request({**COMFORTABLE, "vulnerable": True})
+    )
+    halved = [
+        weights[index] for index, action in enumerate(plan.actions) if action.message_class == "marketing"
+    ]
+    others = [
+        weights[index] for index, action in enumerate(plan.actions) if action.message_class != "marketing"
+    ]
+    assert set(halved) == {0.5}
+    assert set(others) == {1.0}
+
+
+def test_the_web_is_never_empty():
+    unknown = request({"status": "active", "age": 40}, page="home")
+    assert "good-to-know" in offerable(unknown, "web")
+    fallbacks = {place.fallback for place in spec().placements.values() if place.channel == "web"}
+    assert fallbacks == {"good-to-know"}
 
 
 def test_a_message_about_something_urgent_carries_no_offer():

@@ -1,5 +1,6 @@
 """No action of the shipped bank is dead: for each there is a customer and a moment that its rules let through."""
 
+from datetime import UTC, datetime
 from itertools import product
 
 from uk_bank import COMFORTABLE, let_through, policy, request, spec
@@ -13,6 +14,9 @@ BUSY = {
     "views_mortgages_7d": 3.0, "failed_payments_30d": 1.0, "largest_credit_7d": 9_000.0, "new_payees_1d": 1.0,
     "overseas_payments_7d": 1.0, "gambling_share_30d": 0.2, "views_money_help_7d": 1.0,
 }  # fmt: skip
+
+
+DATES = tuple({"requested_at": datetime(year, 6, 1, tzinfo=UTC)} for year in (2025, 2028))
 
 
 def moments():
@@ -52,7 +56,7 @@ def test_every_rule_removes_something_from_someone():
     rules = policy().rules
     idle = {rule.id for rule in rules}
     people = [{**COMFORTABLE, **change} for change in CHANGES] + [customer(1, n).facts for n in range(400)]
-    for facts, features, moment in product(people, ({}, BUSY, UPSET, GAMBLING), moments()):
+    for facts, features, moment in product(people, ({}, BUSY, UPSET, GAMBLING), [*moments(), *DATES]):
         asked = request(facts, features, brand=facts["brands"][-1], **moment)
         idle -= {rules[index].id for index in set(policy().apply(asked)) if index >= 0}
         if not idle:

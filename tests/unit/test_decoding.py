@@ -136,7 +136,13 @@ def test_a_malformed_signal_is_refused_with_its_code(payload, code):
 
 
 def test_every_reason_that_decoding_can_give_is_in_the_table():
-    later = {Reason.MAPPING_FAILED, Reason.TOO_LATE, Reason.UNATTRIBUTED, Reason.STATE_UNREADABLE, Reason.HOUSEHOLD_FULL}
+    later = {
+        Reason.MAPPING_FAILED,
+        Reason.TOO_LATE,
+        Reason.UNATTRIBUTED,
+        Reason.STATE_UNREADABLE,
+        Reason.HOUSEHOLD_FULL,
+    }
     assert {row.values[1] for row in REFUSED} == set(Reason) - later
 
 
