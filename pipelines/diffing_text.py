@@ -279,5 +279,5 @@ def _counts(console: Console, title: str, rows: Iterable[NamedPair]) -> None:
 def _events(console: Console, comparison: Comparison) -> None:
     table = _table("What became of the recorded events", ("",), ("A", "B"))
     for name, a, b in events(*comparison.sides):
-        table.add_row(name, f"{a:,}", f"{b:,}")
+        table.add_row(_text(name), f"{a:,}", f"{b:,}")
     _print(console, table)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from models.replaying.changes import Change
+from models.replaying.changes import PLAN, Change
 from models.replaying.comparison import OfferRow, Side
 from models.replaying.counterparts import Link
 from pipelines.words import DASH, figure
@@ -49,7 +49,10 @@ METHOD = (
 
 def change_text(change: Change) -> str:
     """A change of the plan on one line."""
-    place = f"{change.what}, {change.where}" if change.where else change.what
+    whole = not change.where
+    place = (
+        change.what if whole else change.where if change.what == PLAN else f"{change.what}, {change.where}"
+    )
     if change.kind == "added":
         return f"{place}: {change.after}" if change.after else place
     if change.kind == "removed":

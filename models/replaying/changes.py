@@ -40,6 +40,9 @@ _NOUNS = {
 _NAMELESS = frozenset({"contact", "arbitration", "vocabulary", "experiments"})
 """Keys that only group: what is inside says what it is."""
 
+PLAN = "plan"
+"""What is changed where it belongs to no smaller part."""
+
 _LONGEST = 400
 
 Kind = Literal["added", "removed", "changed", "reordered"]
@@ -85,8 +88,7 @@ def _field(name: str, before: Any, after: Any, part: Path, inside: Path) -> Iter
     elif isinstance(before, tuple) and isinstance(after, tuple) and name in _NOUNS:
         yield from _listed(name, before, after, part, inside)
     elif isinstance(before, msgspec.Struct) and type(before) is type(after):
-        grouping = not part and name in _NAMELESS
-        yield from _parts(before, after, part, inside if grouping else (*inside, name))
+        yield from _parts(before, after, part, (*inside, name))
     else:
         yield _change("changed", part, (*inside, name), before, after)
 
@@ -102,7 +104,7 @@ def _listed(
         yield Change(
             kind="reordered",
             what=_what((*part, f"{_NOUNS[name]} order") if part else (f"order of {name}",)),
-            where=_where(inside),
+            where="" if _groups(part, inside) else _where(inside),
             before=_cut(", ".join(kept)),
             after=_cut(", ".join(moved)),
         )
@@ -125,9 +127,14 @@ def _entries(
 
 def _named(name: str, key: str, part: Path, inside: Path) -> tuple[Path, Path]:
     """How an entry of a list or map is called: a part of its own, if the key says of what kind."""
-    if name in _NOUNS and not inside:
+    if name in _NOUNS and (not inside or _groups(part, inside)):
         return (*part, f"{_NOUNS[name]} {key}"), ()
     return part, (*inside, name, key)
+
+
+def _groups(part: Path, inside: Path) -> bool:
+    """Whether the place only groups, so that the entries in it are parts of the plan itself."""
+    return not part and len(inside) == 1 and inside[0] in _NAMELESS
 
 
 def _by_name(entries: Sequence[Any]) -> dict[str, Any]:
@@ -148,7 +155,7 @@ def _change(kind: Kind, part: Path, inside: Path, before: Any, after: Any) -> Ch
 
 
 def _what(part: Path) -> str:
-    return ", ".join(part) or "plan"
+    return ", ".join(part) or PLAN
 
 
 def _where(inside: Path) -> str:
