@@ -15,8 +15,8 @@ EXAMPLE = """example:
   nextbeam simulate --customers 2000 --days 7 --out out/week
   nextbeam plan diff uk_bank drafts/uk_bank --history out/week --html out/diff.html
 
-The history holds signals*.jsonl and outcomes*.jsonl (also .gz and .parquet). Exit 1: something was found that should
-stop a release, e.g. more marketing to customers in care."""
+The history holds signals*.jsonl and outcomes*.jsonl (also .gz and .parquet), or is the folder of a run, which
+says what it read. Exit 1: something was found that should stop a release, e.g. more marketing to customers in care."""
 
 _DIGEST = re.compile(r"[0-9a-f]{16}")
 
@@ -37,7 +37,9 @@ def add_diff(commands: "Commands") -> None:
         "a", metavar="A", help="the plan as it is: a YAML file, its folder, or a shipped plan"
     )
     parser.add_argument("b", metavar="B", help="the plan as it might be")
-    parser.add_argument("--history", metavar="DIR", help="folder of recorded signals and outcomes")
+    parser.add_argument(
+        "--history", metavar="DIR", help="folder of recorded signals and outcomes, or of a run that read some"
+    )
     parser.add_argument(
         "--signals", nargs="+", default=[], metavar="FILE", help="signals, instead of a folder"
     )
@@ -73,11 +75,12 @@ def _diff(args: argparse.Namespace, _: list[str]) -> int:
     from pipelines.history import find_history  # noqa: PLC0415
     from pipelines.report import wide_console  # noqa: PLC0415
 
+    history = find_history(args.history, args.signals, args.outcomes)
     question = Question(
         plans=(find_plan(args.a), find_plan(args.b)),
-        history=find_history(args.history, args.signals, args.outcomes),
-        mapping=find_mapping(args.mapping) if args.mapping else None,
-        live=_live(args.live) if args.live else None,
+        history=history,
+        mapping=find_mapping(args.mapping) if args.mapping else history.mapping,
+        live=_live(args.live) if args.live else history.live,
         cohorts=tuple(args.cohort) if args.cohort else None,
     )
     for flag, name in (("--html", args.html), ("--json", args.json)):

@@ -53,7 +53,7 @@ def diff(question: Question, *, processes: int | None = None) -> Comparison:
       processes: How many; None: one for a small history, else two.
 
     Raises:
-      UsageError: A plan is refused, or a cohort or the mapping is not good.
+      UsageError: A plan is refused, a cohort or the mapping is not good, or nothing in the history is an event.
     """
     plans = _checked(question)
     with tempfile.TemporaryDirectory(prefix="nextbeam-diff-") as folder:
@@ -64,6 +64,7 @@ def diff(question: Question, *, processes: int | None = None) -> Comparison:
             with counting("read", len(cut)) as progress:
                 for part in do(_read, cut, progress):
                     read.add(part)
+            _check_read(question, read)
             tallies = Tally(), Tally()
             jobs = Workshop(task, plans).jobs(task.buckets)
             with counting("fold", len(jobs)) as progress:
@@ -95,6 +96,18 @@ def _plan(label: str, path: Path) -> Plan:
         return Plan.load(path)
     except (PlanError, ArtifactError) as error:
         raise UsageError(f"plan {label} is refused:\n{error}") from error
+
+
+def _check_read(question: Question, read: Read) -> None:
+    if any(read.decoded):
+        return
+    why = ", ".join(f"{count:,} {reason}" for reason, count in read.refused[0].most_common())
+    skipped = f"{read.skipped[0]:,} left out by the mapping" if read.skipped[0] else ""
+    raise UsageError(
+        f"nothing in the history is an event of these plans: {read.lines:,} lines, "
+        f"{', '.join(filter(None, (why, skipped))) or 'all empty'}; files: {', '.join(question.history.files)}. "
+        "Rows of another format need --mapping"
+    )
 
 
 def _task(question: Question, plans: tuple[Plan, Plan], folder: Path) -> Task:

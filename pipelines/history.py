@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import pyarrow.parquet as pq
 
 from pipelines.locate import READABLE, UsageError, find_files
@@ -13,6 +14,8 @@ from pipelines.reading import check_readable, table_as_json
 
 PIECE_BYTES = 8 * 1024 * 1024
 """About so much of a file of lines is one piece."""
+
+SUMMARY = "summary.json"
 
 _KINDS = ("signals", "outcomes")
 
@@ -22,6 +25,10 @@ class History(NamedTuple):
 
     signals: tuple[str, ...]
     outcomes: tuple[str, ...]
+    mapping: Path | None = None
+    """How the signals were read, if a run that was named says so."""
+    live: str | None = None
+    """Digest of the plan that was live, if a run that was named says so."""
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -47,10 +54,10 @@ def find_history(folder: str | None, signals: Sequence[str], outcomes: Sequence[
     """The history in a folder, or in files that are named; each file is opened as what its name says.
 
     A folder has signals*.jsonl and outcomes*.jsonl (also .ndjson, .json, .gz, .parquet), as `nextbeam simulate` and
-    `nextbeam import` write them. Outcomes may be missing.
+    `nextbeam import` write them. Outcomes may be missing. Or it is the folder of a run, which knows what it read.
 
     Raises:
-      UsageError: There are no signals, or a file cannot be read as what it says it is.
+      UsageError: There are no signals, a file cannot be read as what it says it is, or all files are empty.
     """
     if folder is None:
         if not signals:
@@ -61,6 +68,8 @@ def find_history(folder: str | None, signals: Sequence[str], outcomes: Sequence[
     else:
         history = _in_folder(Path(folder))
     check_readable(history.files)
+    if not history.size:
+        raise UsageError(f"the history is empty: there is nothing in {', '.join(map(repr, history.files))}")
     return history
 
 
@@ -69,13 +78,61 @@ def _in_folder(folder: Path) -> History:
         hint = "; it is a file: name it with --signals" if folder.is_file() else ""
         raise UsageError(f"--history: there is no folder {str(folder)!r}{hint}")
     found = {kind: _files(folder, kind) for kind in _KINDS}
-    if not found["signals"]:
-        there = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
+    if found["signals"]:
+        return History(find_files("--history", found["signals"]), find_files("--history", found["outcomes"]))
+    if (folder / SUMMARY).is_file():
+        return _of_run(folder)
+    raise UsageError(
+        f"--history: {str(folder)!r} holds no signals*.jsonl, .jsonl.gz or .parquet; {_instead(folder)}. "
+        "`nextbeam simulate` and `nextbeam import` write histories; --signals and --outcomes name other files"
+    )
+
+
+def _instead(folder: Path) -> str:
+    """What there is where no signals are."""
+    inside = [path for path in sorted(folder.iterdir()) if path.is_dir()]
+    near = [str(path) for path in inside if _files(path, "signals") or (path / SUMMARY).is_file()]
+    if near:
+        return f"name {' or '.join(map(repr, near[:2]))}"
+    return f"it holds {', '.join(sorted(path.name for path in folder.iterdir())[:8]) or 'nothing'}"
+
+
+class _Read(msgspec.Struct, frozen=True):
+    """The files that a run read, as `pipelines.summary.Inputs` has them."""
+
+    signals: tuple[str, ...] = ()
+    outcomes: tuple[str, ...] = ()
+    mapping: str | None = None
+
+
+class _Run(msgspec.Struct, frozen=True):
+    plan_digest: str
+    inputs: _Read = _Read()
+
+
+def _of_run(folder: Path) -> History:
+    """What a run read, by its summary."""
+    try:
+        run = msgspec.json.decode((folder / SUMMARY).read_bytes(), type=_Run)
+    except (OSError, msgspec.DecodeError) as error:
+        raise UsageError(f"--history: {str(folder / SUMMARY)!r} is not of a run ({error})") from error
+    if not run.inputs.signals:
         raise UsageError(
-            f"--history: {str(folder)!r} holds no signals*.jsonl, .jsonl.gz or .parquet; it holds {there}. "
-            "`nextbeam simulate` and `nextbeam import` write histories; --signals and --outcomes name other files"
+            f"--history: the run in {str(folder)!r} does not say which events it read; "
+            "name them with --signals and --outcomes"
         )
-    return History(find_files("--history", found["signals"]), find_files("--history", found["outcomes"]))
+    flag = f"--history: of the events that the run in {str(folder)!r} read"
+    there = folder.resolve()
+
+    def found(names: Sequence[str]) -> tuple[str, ...]:
+        return find_files(flag, [os.path.normpath(there / name) for name in names])
+
+    return History(
+        found(run.inputs.signals),
+        found(run.inputs.outcomes),
+        mapping=Path(os.path.normpath(there / run.inputs.mapping)) if run.inputs.mapping else None,
+        live=run.plan_digest,
+    )
 
 
 def _files(folder: Path, kind: str) -> list[str]:

@@ -23,7 +23,7 @@ from pipelines.decisioning import connect
 from pipelines.flags import Config
 from pipelines.locate import MODEL, OUTPUTS, PLAN, UsageError
 from pipelines.reading import check_readable
-from pipelines.summary import Summary, count, summarise
+from pipelines.summary import Inputs, Summary, count, summarise
 
 _STAGING = ".run-"
 
@@ -47,12 +47,26 @@ def launch(config: Config, options: PipelineOptions) -> Summary:
             "cpu_s": round(time.process_time() - cpu, 2),
         }
         _keep_plan(plan, staging)
-        summary = summarise(staging, plan, count(result), spent)
+        summary = summarise(staging, plan, count(result), spent, _inputs(config))
         (staging / "summary.json").write_bytes(
             msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n"
         )
         _publish(staging, config.out)
     return summary
+
+
+def _inputs(config: Config) -> Inputs:
+    """What the run reads, from where it writes: both can be moved together, and found again."""
+    out = config.out.resolve()
+
+    def from_there(name: str | Path) -> str:
+        return os.path.relpath(Path(name).resolve(), out)
+
+    return Inputs(
+        signals=tuple(map(from_there, config.signals)),
+        outcomes=tuple(map(from_there, config.outcomes)),
+        mapping=from_there(config.mapping) if config.mapping else None,
+    )
 
 
 def _keep_plan(plan: Plan, staging: Path) -> None:

@@ -61,6 +61,14 @@ class Named(msgspec.Struct, frozen=True, kw_only=True):
     count: int
 
 
+class Inputs(msgspec.Struct, frozen=True, kw_only=True):
+    """The files that a run read, as paths from its own folder."""
+
+    signals: tuple[str, ...] = ()
+    outcomes: tuple[str, ...] = ()
+    mapping: str | None = None
+
+
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """What DIR/summary.json holds."""
 
@@ -78,6 +86,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     dead_letters: tuple[Named, ...]
     examples: tuple[str, ...]
     spent: dict[str, float]
+    inputs: Inputs = Inputs()
     files: tuple[WrittenFile, ...] = ()
     seal: str = ""
     """Digest of the rest of the summary."""
@@ -111,7 +120,9 @@ def account(counters: Mapping[str, int]) -> Accounting:
     )
 
 
-def summarise(folder: Path, plan: Plan, counters: Mapping[str, int], spent: dict[str, float]) -> Summary:
+def summarise(
+    folder: Path, plan: Plan, counters: Mapping[str, int], spent: dict[str, float], inputs: Inputs
+) -> Summary:
     """Count the outputs in `folder` and compare them with the counters."""
     accounting = account(counters)
     with duckdb.connect(":memory:") as db:
@@ -135,6 +146,7 @@ def summarise(folder: Path, plan: Plan, counters: Mapping[str, int], spent: dict
             dead_letters=_named(db, "SELECT reason, count(*) FROM dead_letters GROUP BY 1"),
             examples=_examples(db),
             spent=spent,
+            inputs=inputs,
             files=written_files(folder),
         )
         return msgspec.structs.replace(summary, seal=json_seal(msgspec.to_builtins(summary)))

@@ -155,6 +155,20 @@ def test_the_replay_of_the_live_plan_decides_what_the_pipeline_decided(plan, his
     assert ours == {stage: count for stage, count in funnel.items() if stage != "Output"}
 
 
+def test_the_folder_of_a_run_is_a_history_as_the_events_that_it_read_are(
+    plan, history, run, tmp_path, capsys
+):
+    draft = drafted(tmp_path, _stopped(current()))
+    _, _, by_folder = asked(plan, draft, history, tmp_path, capsys)
+    _, _, by_run = asked(plan, draft, run, tmp_path, capsys)
+    assert by_run == by_folder
+    # neither of the plans was live: the run says which one was
+    _, text, of_drafts = asked(draft, draft, run, tmp_path, capsys)
+    assert of_drafts.history.live == by_folder.sides[0].digest
+    assert of_drafts.sides[0].outcomes["same_offer"] > 500
+    assert "no recorded outcome answers" not in text
+
+
 def plainly(record: Decision | Feedback) -> Decision | Feedback:
     """A record without what contributed to its propensities, and without what depends on that."""
     if isinstance(record, Feedback):

@@ -10,6 +10,13 @@ from pipelines import history
 from pipelines.history import Piece, find_history, payloads, pieces
 from pipelines.locate import UsageError
 
+SUMMARIES = {
+    "silent-run": '{"plan_digest": "x"}',
+    "moved-run": '{"plan_digest": "x", "inputs": {"signals": ["../gone.jsonl"]}}',
+    "other-json": '{"total": 1}',
+    "torn-json": '{"plan_dig',
+}
+
 LINES = st.lists(st.binary(max_size=30).map(lambda line: line.replace(b"\n", b"").rstrip(b"\r")), max_size=20)
 
 
@@ -67,6 +74,12 @@ def test_large_files_are_cut(tmp_path, monkeypatch):
         pytest.param(None, ("x.jsonl",), (), "no file", id="file-is-missing"),
         pytest.param("torn", (), (), "cut off or damaged", id="compressed-file-is-cut-off"),
         pytest.param("wrong", (), (), "no Parquet file", id="not-parquet"),
+        pytest.param("void", (), (), "the history is empty", id="empty-files"),
+        pytest.param("above", (), (), "name 'above/bank'", id="the-folder-above"),
+        pytest.param("silent-run", (), (), "does not say which events it read", id="run-without-inputs"),
+        pytest.param("moved-run", (), (), "there is no file", id="the-events-of-a-run-are-gone"),
+        pytest.param("other-json", (), (), "is not of a run", id="another-summary"),
+        pytest.param("torn-json", (), (), "is not of a run", id="a-summary-cut-off"),
         pytest.param("a-file", (), (), "name it with --signals", id="a-file-for-a-folder"),
     ],
 )
@@ -77,8 +90,31 @@ def test_what_is_no_history_is_refused_with_the_remedy(
     for name in ("empty", "torn", "wrong"):
         (tmp_path / name).mkdir()
     (tmp_path / "torn" / "signals.jsonl.gz").write_bytes(gzip.compress(b"x" * 1000)[:-4])
+    (tmp_path / "void").mkdir()
+    (tmp_path / "void" / "signals.jsonl").write_text("")
+    (tmp_path / "above" / "bank").mkdir(parents=True)
+    (tmp_path / "above" / "bank" / "signals.jsonl").write_text("{}")
+    for name, summary in SUMMARIES.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "summary.json").write_text(summary)
     (tmp_path / "wrong" / "signals.parquet").write_bytes(b"{}")
     (tmp_path / "a-file").write_text("")
     with pytest.raises(UsageError) as refused:
         find_history(folder, signals, outcomes)
     assert said in str(refused.value)
+
+
+def test_a_run_knows_what_it_read_also_after_both_were_moved(tmp_path):
+    before, after = tmp_path / "before", tmp_path / "after"
+    (before / "run").mkdir(parents=True)
+    (before / "bank").mkdir()
+    for name in ("signals.jsonl", "outcomes.jsonl"):
+        (before / "bank" / name).write_text("{}")
+    inputs = '{"signals": ["../bank/signals.jsonl"], "outcomes": ["../bank/outcomes.jsonl"], "mapping": "../map.yaml"}'
+    (before / "run" / "summary.json").write_text(f'{{"plan_digest": "abc", "inputs": {inputs}}}')
+    before.rename(after)
+    found = find_history(str(after / "run"), (), ())
+    assert found.signals == (str(after / "bank" / "signals.jsonl"),)
+    assert found.outcomes == (str(after / "bank" / "outcomes.jsonl"),)
+    assert found.mapping == after / "map.yaml"
+    assert found.live == "abc"
