@@ -60,11 +60,18 @@ def findings(
 ) -> list[Finding]:
     """What a replay of all their ledgers finds."""
     replayer = Replayer.of(plan or PLAN.load().plan)
+    homes = _homes(records) if replayer.household else {}
     ledgers: dict[tuple[str, datetime | None], list[Recorded]] = {}
     for record in records:
-        ledgers.setdefault((record.customer_id, record.ledger_since), []).append(Recorded(record, "file"))
+        owner = homes.get(record.customer_id, record.customer_id)
+        ledgers.setdefault((owner, record.ledger_since), []).append(Recorded(record, "file"))
     tally = tally or Tally()
     return [found for ledger in ledgers.values() for found in replayer.replay(ledger, tally)]
+
+
+def _homes(records: Sequence[Record]) -> dict[str, str]:
+    decisions = [record for record in records if isinstance(record, Decision)]
+    return {each.customer_id: each.household_id for each in decisions if each.household_id}
 
 
 def leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:

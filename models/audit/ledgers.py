@@ -2,7 +2,10 @@
 
 A ledger follows from its changes, and every change is recorded: decisions and feedback are records, changes by signals
 are notes in the next record. A decision is recomputed from its own request and context and from the ledger as
-recomputed so far; nothing of a record's answer is used to recompute it.
+recomputed so far; nothing of a record's answer is used to recompute it, but for one thing that no ledger knows: what
+capacity that all customers share asked at that moment (`Decision.prices`) is taken as recorded.
+
+The ledgers of a household are one: their changes are numbered together, and are recomputed together.
 """
 
 from collections import Counter
@@ -17,17 +20,22 @@ from models.audit.differences import differences, mismatching_bytes
 from models.audit.findings import Finding, FindingKind
 from models.audit.seals import SEAL_BYTES, Record, canonical, intact, seal_of
 from models.experiments.arms import Arms
-from models.folds import Output, advance
+from models.exploration.probability import with_probabilities
+from models.folds import Fold, Output, advance
 from models.funnel import Funnel
 from models.identity import decision_id
-from models.ledger import LedgerFold, LedgerState
+from models.ledger import HouseholdFold, LedgerEvent, LedgerFold, LedgerState, by_household
+from models.ledger.household import HouseholdState
 from models.ledger.state import NOTES_LOST
 from models.plan.compiled import Plan
 from models.times import NEVER, Micros, duration, micros
+from models.volumes.quotes import RecordedQuotes
 from schemas import Decision, DecisionRequest, Feedback, Outcome, OutcomeKind
 from schemas.decision import LedgerNote
 
 _RECORDS = (Decision, Feedback)
+_State = LedgerState | HouseholdState
+_Step = Callable[[LedgerState], tuple[LedgerState, list[Output]]]
 
 
 class Recorded(NamedTuple):
@@ -64,14 +72,33 @@ class Replayer:
     late: Micros
     arms: Arms
     funnel: Funnel
-    fold: LedgerFold
+    ledger: LedgerFold
+    household: HouseholdFold[LedgerState] | None
+    """Hosts the ledgers of a household's members; None: the plan knows only customers."""
+    quotes: RecordedQuotes
+    explores: bool
+    """Whether decisions carry probabilities."""
 
     @classmethod
     def of(cls, plan: Plan) -> "Replayer":
         """The replayer of records that this plan made."""
+        quotes = RecordedQuotes.of(plan.spec)
+        ledger = plan.ledger_fold(volumes=quotes if plan.shares_capacity else None)
         return cls(
-            plan.digest, duration(plan.spec.session.late), Arms.of(plan.spec), plan.funnel, plan.ledger_fold()
+            digest=plan.digest,
+            late=duration(plan.spec.session.late),
+            arms=Arms.of(plan.spec),
+            funnel=plan.funnel,
+            ledger=ledger,
+            household=HouseholdFold(ledger, step="replay") if by_household(plan.spec) else None,
+            quotes=quotes,
+            explores=plan.explores,
         )
+
+    @property
+    def fold(self) -> Fold[Any, LedgerEvent]:
+        """The ledger of a customer, or of a household."""
+        return self.household or self.ledger
 
     def replay(
         self, records: Sequence[Recorded], tally: Tally, *, complete: bool = True
@@ -79,7 +106,7 @@ class Replayer:
         """Recompute the records of one ledger and say what is not as it should be.
 
         Args:
-          records: All with one customer and one `ledger_since`, in any order.
+          records: All of one customer, or household, and of one `ledger_since`, in any order.
           tally: Adds up what was done.
           complete: Whether the input had ended when the records were taken, so that no silence is outstanding.
         """
@@ -113,7 +140,7 @@ class _Ledger:
     def __init__(self, replayer: Replayer, tally: Tally) -> None:
         self._plan = replayer
         self._tally = tally
-        self._state: LedgerState = replayer.fold.initial()
+        self._state: _State = replayer.fold.initial()
         self._made: dict[int, Record] = {}
         """Recomputed records, by their place, that are still to be compared."""
 
@@ -147,8 +174,10 @@ class _Ledger:
             yield _finding(FindingKind.MISSING, recorded, note=note)
 
     def _note(self, recorded: Recorded, note: LedgerNote) -> Iterator[Finding]:
-        fold, customer = self._plan.fold, recorded.record.customer_id
-        stumbled = self._attempt(lambda: (fold.noted(self._state, note, customer), []))
+        customer = recorded.record.customer_id
+        stumbled = self._attempt(
+            lambda: self._of(customer, lambda own: (self._plan.ledger.noted(own, note, customer), []))
+        )
         if stumbled:
             yield _finding(FindingKind.DIFFERS, recorded, field="notes", note=stumbled)
 
@@ -169,29 +198,46 @@ class _Ledger:
             opened = micros(record.ledger_since) if record.ledger_since else self._state.since
             self._state = msgspec.structs.replace(self._state, sequence=before, since=opened)
 
-    def _attempt(self, step: Callable[[], tuple[LedgerState, list[Output]]]) -> str:
+    def _of(self, customer: str, change: _Step) -> tuple[_State, list[Output]]:
+        """Change the ledger of one customer, alone or in the household."""
+        if isinstance(self._state, LedgerState):
+            return change(self._state)
+        assert self._plan.household is not None
+        return self._plan.household.change(self._state, customer, change)
+
+    def _attempt(self, step: Callable[[], tuple[_State, list[Output]]]) -> str:
         """Take a step and keep what it yields; where it fails, say how. A changed record can make any code stumble."""
         try:
             self._state, outputs = step()
+            made = [self._finished(each) for each in outputs if isinstance(each, _RECORDS)]
         except Exception as error:
             return f"{type(error).__name__}: {error}"
-        self._made.update({each.ledger_sequence: each for each in outputs if isinstance(each, _RECORDS)})
+        self._made.update({each.ledger_sequence: each for each in made})
         return ""
 
-    def _expire(self, now: Micros) -> tuple[LedgerState, list[Output]]:
+    def _finished(self, made: Record) -> Record:
+        """What is sealed: a decision of a plan that explores says how probable its offers were."""
+        return with_probabilities(made) if self._plan.explores and isinstance(made, Decision) else made
+
+    def _expire(self, now: Micros) -> tuple[_State, list[Output]]:
         state, outputs = self._plan.fold.expire(self._state, now)
         return (
             (state, outputs) if state.sequence else (self._state, [])
         )  # records after it: nothing was forgotten
 
-    def _apply(self, record: Record) -> tuple[LedgerState, list[Output]]:
+    def _apply(self, record: Record) -> tuple[_State, list[Output]]:
         """What follows from the event that a record tells of."""
-        fold = self._plan.fold
+        plan = self._plan
         if isinstance(record, Decision):
-            return advance(fold, self._state, self._plan.funnel.candidates(self._plan.request(record)))
-        if _is_silence(record):
-            return fold.expire(self._state, micros(record.occurred_at) + self._plan.late + 1)
-        return advance(fold, self._state, _outcome(record))
+            plan.quotes.give(record.prices)
+            return advance(plan.fold, self._state, plan.funnel.candidates(plan.request(record)))
+        if not _is_silence(record):
+            return advance(plan.fold, self._state, _outcome(record))
+        due = micros(record.occurred_at) + plan.late + 1
+        if isinstance(self._state, LedgerState):
+            return plan.ledger.expire(self._state, due)
+        assert plan.household is not None
+        return plan.household.expire_member(self._state, record.customer_id, due)
 
     def _compare(self, recorded: Recorded, made: Record | None, stumbled: str) -> Iterator[Finding]:
         bare = msgspec.structs.replace(recorded.record, seal="")

@@ -170,7 +170,9 @@ class LedgerFold:
 
     def expire(self, state: LedgerState, now: Micros) -> tuple[LedgerState, list[Output]]:
         """Silence becomes feedback; a ledger that nothing can need any more is as if never used."""
-        if state.due is not None and state.due > now:
+        if (
+            state.due is None or state.due > now
+        ):  # nothing due ever: nothing but numbers that a household lent it
             return state, []
         outputs: list[Output] = []
         book = Book(state)

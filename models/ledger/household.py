@@ -8,7 +8,7 @@ The household id must be on all events of a customer or on none, and stay the sa
 the new household: what is known of them, contacts and profile, stays with the old one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -116,8 +116,14 @@ class HouseholdFold(Generic[State]):
         if who not in state.members and len(state.members) >= MOST_MEMBERS:
             return state, self._refuse(event)
         kin = self._kin(state, who, self._member.order(event)[0])
+        return self.change(state, who, lambda own: self._member.step(own, event, kin))
+
+    def change(
+        self, state: HouseholdState, who: str, step: Callable[[State], tuple[State, list[Output]]]
+    ) -> tuple[HouseholdState, list[Output]]:
+        """Change the state of one member by `step`, whose ledger counts on from the latest change of all."""
         own = state.members.get(who) or self._member.initial()
-        changed, outputs = self._member.step(self._numbered(own, state), event, kin)
+        changed, outputs = step(self._numbered(own, state))
         return self._replaced(state, who, own, changed, outputs), outputs
 
     def advance(self, state: HouseholdState, event: Any) -> tuple[HouseholdState, list[Output]]:
@@ -126,15 +132,21 @@ class HouseholdFold(Generic[State]):
         For that member only: the clocks of the others are their own, and an event of theirs that this one overtook may
         still be on its way. Only a watermark knows.
         """
-        who, at = customer_of(event), self._member.order(event)[0]
+        state, outputs = self.expire_member(state, customer_of(event), self._member.order(event)[0])
+        state, said = self.step(state, event)
+        return state, outputs + said
+
+    def expire_member(
+        self, state: HouseholdState, who: str, now: Micros
+    ) -> tuple[HouseholdState, list[Output]]:
+        """Do what is due for one member by `now`, in the order of its times."""
         outputs: list[Output] = []
         while who in state.members and (due := self._member.deadline(state.members[who])) is not None:
-            if due > at:
+            if due > now:
                 break
             state, said = self._expired(state, who, due)
             outputs += said
-        state, said = self.step(state, event)
-        return state, outputs + said
+        return state, outputs
 
     def _kin(self, state: HouseholdState, who: str, at: Micros) -> Kin:
         """The ledgers of the others as they will have been at `at`: whether a timer has come by does not matter."""
