@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 from delivery.invariants import violations
 from delivery.world import World
@@ -16,9 +17,14 @@ def broken(first: int, last: int) -> list[str]:
     return [text for seed in range(first, last) for text in violations(World(seed).run())]
 
 
-def _chunks(first: int, seeds: int) -> Iterator[tuple[int, int]]:
-    for start in range(first, first + seeds, CHUNK):
-        yield start, min(start + CHUNK, first + seeds)
+def found_broken(first: int, seeds: int, *, jobs: int, chunk: int = CHUNK) -> Iterator[tuple[int, list[str]]]:
+    """Chunk by chunk of so many seeds from `first`: the seed after its last, and what its histories broke."""
+    last = first + seeds
+    starts = range(first, last, chunk)
+    ends = [min(start + chunk, last) for start in starts]
+    # Processes of their own making: forked ones would go on tracing for whoever measures coverage.
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+        yield from zip(ends, pool.map(broken, starts, ends), strict=True)
 
 
 def _until_broken(seeds: range) -> int:
@@ -39,15 +45,15 @@ def main() -> int:
     args = parser.parse_args()
     if args.stop:
         return _until_broken(range(args.first, args.first + args.seeds))
-    found = 0
-    chunks = list(_chunks(args.first, args.seeds))
-    with ProcessPoolExecutor(args.jobs) as pool:
-        for number, texts in enumerate(pool.map(broken, *zip(*chunks, strict=True)), 1):
-            found += len(texts)
-            for text in texts:
-                print(text)
-            if sys.stderr.isatty():
-                print(f"\r{number * CHUNK:,} histories, {found} violations", end="", file=sys.stderr)
+    found, told = 0, args.first
+    for reached, texts in found_broken(args.first, args.seeds, jobs=args.jobs):
+        found += len(texts)
+        print(*texts, sep="\n", end="\n" if texts else "", flush=True)
+        if sys.stderr.isatty() or reached - told >= 10_000:
+            told = reached
+            end = "\r" if sys.stderr.isatty() else "\n"
+            done = f"{reached - args.first:,} of {args.seeds:,} histories, {found} violations"
+            print(f"{done}; go on later with --first {reached}", end=end, file=sys.stderr, flush=True)
     print(f"{args.seeds:,} histories from seed {args.first}: {found} violations")
     return 1 if found else 0
 

@@ -3,10 +3,10 @@
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import msgspec
-from delivery.plans import plans
-from delivery.world import Applied, History, content, folds, identity, replayed
+from delivery.world import Applied, History, content, identity, key_of, replayed
 
 from models.folds import Counted, Output
 from models.plan.spec import LimitSpec, PlanSpec
@@ -19,6 +19,7 @@ from schemas import (
     MessageClass,
     Offer,
     Signal,
+    Stage,
 )
 
 LARGEST_STATE = 16_384
@@ -26,17 +27,34 @@ LARGEST_STATE = 16_384
 
 CARE = ("vulnerable", "bereaved", "financial_difficulty", "complaint_open")
 MARKETING = MessageClass.MARKETING
+POLICED = (
+    Stage.UNIVERSAL_HOLDOUT,
+    Stage.ELIGIBILITY,
+    Stage.CHANNEL_AVAILABILITY,
+    Stage.ACTION_SUPPRESSIONS,
+    Stage.TREATMENT_SUPPRESSIONS,
+    Stage.CONTACT_LIMITS,
+    Stage.CHANNEL_LIMITS,
+)
+"""What may stop no message but marketing."""
 
 
 def violations(history: History) -> Iterator[str]:
     """Every promise that a history broke."""
-    for number, promise in enumerate(PROMISES, 1):
-        for text in promise(history):
-            yield f"seed {history.seed}, invariant {number}: {text}"
+    for number, promise in PROMISES.items():
+        for text in promise.broken(history):
+            yield f"seed {history.seed}, invariant {number} ({promise.name}): {text}"
+
+
+def broken_by(history: History) -> set[int]:
+    """The numbers of the promises that a history broke."""
+    return {number for number, promise in PROMISES.items() if any(True for _ in promise.broken(history))}
 
 
 def accounted(history: History) -> Iterator[str]:
-    """Each delivery that was committed was decided, observed, a duplicate or dead: exactly one of them."""
+    """Each event was delivered; each delivery was decided, observed, a duplicate or dead: exactly one of them."""
+    for lost in sorted(history.sent - history.delivered.keys()):
+        yield f"{lost} was never delivered"
     total = sum(history.delivered.values())
     # Silences are outputs of a timer, not of a delivery, and count as nothing.
     if total != sum(history.counted.values()):
@@ -55,7 +73,11 @@ def once(history: History) -> Iterator[str]:
 
 
 def caps(history: History) -> Iterator[str]:
-    """No contact limit of the plan that decided is exceeded in any window by what was contacted until then."""
+    """No contact limit of the plan that decided is exceeded in any window by what was contacted until then.
+
+    Nor does one stop anything while fewer contacts than it allows were ever made near enough: only marketing counts.
+    """
+    yield from _stopped_by_nothing(history)
     for key in history.applied:
         contacts = _contacts(history, key)
         for position, contact in enumerate(contacts):
@@ -76,7 +98,7 @@ def caps(history: History) -> Iterator[str]:
 def permission(history: History) -> Iterator[str]:
     """No marketing without consent or against a circumstance known by then; service is never held back by limits."""
     for key, applied in history.applied.items():
-        decided = {d.signal_id: d for d in history.records(Decision) if key_of_decision(d) == key}
+        decided = {d.signal_id: d for d in history.records(Decision) if key_of(d) == key}
         facts: dict[str, dict[str, tuple[Micros, int, object]]] = defaultdict(dict)
         for order, each in enumerate(applied):
             if not isinstance(each.event, Signal):
@@ -84,7 +106,9 @@ def permission(history: History) -> Iterator[str]:
             signal = each.event
             _merge(facts[signal.customer_id], signal, order)
             if signal.signal_id in decided:
-                yield from _forbidden(decided.pop(signal.signal_id), facts[signal.customer_id])
+                decision = decided.pop(signal.signal_id)
+                yield from _forbidden(decision, facts[signal.customer_id])
+                yield from _held_back(decision, history.promised[decision.plan_digest])
 
 
 def replay(history: History) -> Iterator[str]:
@@ -93,7 +117,7 @@ def replay(history: History) -> Iterator[str]:
     expected = {
         content(unnumbered(output)): output
         for applied in history.applied.values()
-        for output in replayed(applied, exactly=exactly)
+        for output in replayed(history.folds, applied, exactly=exactly)
         if not isinstance(output, Counted)
     }
     got = {content(unnumbered(each)): each for each in history.distinct.values()}
@@ -115,7 +139,7 @@ def bounded(history: History) -> Iterator[str]:
     """States stay small, and once everything is over nothing is due."""
     if history.largest_state > LARGEST_STATE:
         yield f"a state of {history.largest_state} bytes"
-    fold = folds()[history.live]
+    fold = history.folds[history.live]
     for key, data in history.states.items():
         if fold.deadline(fold.decode(data)) is not None:
             yield f"something is still due for {key}"
@@ -147,16 +171,47 @@ def answered(history: History) -> Iterator[str]:
         yield f"outcome {lost} is neither feedback nor a dead letter"
 
 
-PROMISES: tuple[Callable[[History], Iterator[str]], ...] = (
-    accounted,
-    once,
-    caps,
-    permission,
-    replay,
-    bounded,
-    private,
-    answered,
-)
+class Promise(NamedTuple):
+    """One of the eight promises, by its number in the design."""
+
+    name: str
+    broken: Callable[[History], Iterator[str]]
+
+
+PROMISES: dict[int, Promise] = {
+    1: Promise("Accounted for", accounted),
+    2: Promise("Once", once),
+    3: Promise("Caps", caps),
+    4: Promise("Permission", permission),
+    5: Promise("Replay", replay),
+    6: Promise("Bounded", bounded),
+    7: Promise("No personal data", private),
+    8: Promise("Feedback", answered),
+}
+
+
+def _stopped_by_nothing(history: History) -> Iterator[str]:
+    made: dict[str, list[tuple[Micros, str]]] = defaultdict(list)
+    decisions = history.records(Decision)
+    for each in decisions:
+        offered = [offer for offer in each.offers if offer.message_class == MARKETING]
+        made[key_of(each)] += [(micros(each.decided_at), offer.channel) for offer in offered]
+    for each in decisions:
+        limits = {limit.id: limit for limit in history.promised[each.plan_digest].contact.limits}
+        at = micros(each.decided_at)
+        for limit in {limits[stop.rule] for stop in each.ranked if stop.rule in limits}:
+            window = duration(limit.per)
+            near = [
+                1
+                for when, channel in made[key_of(each)]
+                if abs(when - at) < window and _within(limit, channel)
+            ]
+            if len(near) < limit.at_most:
+                yield f"{limit.id} stopped somebody at {at} after {len(near)} contacts"
+
+
+def _within(limit: LimitSpec, channel: str) -> bool:
+    return not limit.channels or channel in limit.channels
 
 
 class Contact:
@@ -171,7 +226,7 @@ class Contact:
 
 def _contacts(history: History, key: str) -> list[Contact]:
     """Contacts of a key in the order in which its ledgers made them, without those given back."""
-    specs = {plan.digest: plan.spec for plan in plans()}
+    specs = history.promised
     released = {
         (f.decision_id, f.rank) for f in history.records(Feedback) if f.contact == ContactState.RELEASED
     }
@@ -179,7 +234,7 @@ def _contacts(history: History, key: str) -> list[Contact]:
     for position, each in enumerate(history.applied[key]):
         if isinstance(each.event, Signal):
             order.setdefault(each.event.signal_id, position)
-    decisions = [d for d in history.records(Decision) if key_of_decision(d) == key]
+    decisions = [d for d in history.records(Decision) if key_of(d) == key]
     decisions.sort(key=lambda d: order[d.signal_id])
     return [
         Contact(decision, offer, specs[decision.plan_digest])
@@ -244,7 +299,7 @@ def _forbidden(decision: Decision, facts: dict[str, tuple[Micros, int, object]])
         if offer.message_class != MARKETING:
             continue
         for fact in CARE:
-            if facts.get(fact, (0, 0, False))[2] is True:
+            if facts.get(fact, (0, 0, False))[2] not in (False, None):
                 yield f"marketing {offer.action} although {fact}, signal {decision.signal_id}"
         if (
             offer.channel in ("email", "sms")
@@ -253,9 +308,15 @@ def _forbidden(decision: Decision, facts: dict[str, tuple[Micros, int, object]])
             yield f"marketing {offer.action} by {offer.channel} without consent, signal {decision.signal_id}"
 
 
-def key_of_decision(decision: Decision) -> str:
-    """The key whose state decided."""
-    return decision.household_id or decision.customer_id  # as `key_of` says it of the signal
+def _held_back(decision: Decision, spec: PlanSpec) -> Iterator[str]:
+    """Messages that are no marketing, where contact policy or care stopped them."""
+    exempt = {action.id for action in spec.actions if action.message_class != MARKETING}
+    for each in decision.ranked:
+        if each.action in exempt and each.stage in POLICED:
+            yield f"{each.action} held back by {each.rule}, signal {decision.signal_id}"
+    for rule in decision.removed:
+        for action in exempt.intersection(rule.actions) if rule.rule.startswith("care-") else ():
+            yield f"{action} held back by {rule.rule}, signal {decision.signal_id}"
 
 
 def _is_outcome(applied: Applied) -> bool:

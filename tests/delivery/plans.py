@@ -1,4 +1,10 @@
-"""Two plans for histories of a small bank: B is A after a change of policy; both may be live in one history."""
+"""Two plans for histories of a small bank: B is A after a change of policy; both may be live in one history.
+
+A holds an experiment, B explores; both count contacts by customer, household and brand. Volumes are not here: their
+book is shared by all customers, no key's state, and is hosted whole and in event time (see `fold_together`), so
+that no delivery can reorder, repeat or tear what it is told.
+Their tests are in tests/unit/test_volumes.py and test_volume_decisions.py.
+"""
 
 from functools import cache
 from pathlib import Path
@@ -39,7 +45,11 @@ policies:
   - {{id: adult, tier: eligibility, when: not known(customer.age) or customer.age >= 18}}
   - {{id: vip-only, tier: suitability, when: customer.vip or feature.views_1d >= 1, scope: {{groups: [deposits]}}}}
 actions:
-  - {{id: loan, group: lending, value: 90, treatments: [{{id: loan-all, placements: [hero, tile, mail, text]}}]}}
+  - id: loan
+    group: lending
+    value: 90
+    starting_evidence: 20
+    treatments: [{{id: loan-all, placements: [hero, tile, mail, text]}}]
   - id: saver
     group: deposits
     value: 60
@@ -68,9 +78,16 @@ contact:
     - {{id: night, begins: "22:00", ends: "07:00"}}
   limits:
 {limits}
+{experiments}
 arbitration:
+  exploration: {exploration}
   influences:
     - {{id: clicked, outcomes: [Clicked], percent: 80, half_life: 6h, lasts: 1d, of: group}}
+"""
+
+_A_EXPERIMENTS = """
+experiments:
+  arms: [{id: held-out, kind: holdout, share: 0.05}, {id: random, kind: random_propensity, share: 0.15}]
 """
 
 _A_ACTIONS = """
@@ -78,7 +95,11 @@ _A_ACTIONS = """
   - {id: bond, group: deposits, value: 70, treatments: [{id: bond-web, placements: [hero, tile]}]}
 """
 _B_ACTIONS = """
-  - {id: card, group: lending, value: 20, treatments: [{id: card-all, placements: [tile, mail, text]}]}
+  - id: card
+    group: lending
+    value: 20
+    starting_evidence: 10
+    treatments: [{id: card-all, placements: [tile, mail, text]}]
   - {id: isa, group: deposits, value: 75, treatments: [{id: isa-all, placements: [hero, tile, mail]}]}
 """
 _A_LIMITS = """
@@ -87,25 +108,43 @@ _A_LIMITS = """
     - {id: brand-per-day, at_most: 4, per: 1d, each: customer, per_brand: true}
     - {id: action-per-day, at_most: 2, per: 1d, each: action}
     - {id: all-per-3d, at_most: 9, per: 3d, each: customer, same_decision: exempt}
-    - {id: household-email, at_most: 2, per: 1d, each: customer, channels: [email], whose: household}
+    - {id: household-email, at_most: 1, per: 12h, each: customer, channels: [email], whose: household}
 """
 _B_LIMITS = """
     - {id: email-per-2d, at_most: 1, per: 2d, each: customer, channels: [email]}
     - {id: brand-per-day, at_most: 3, per: 1d, each: customer, per_brand: true}
     - {id: action-per-day, at_most: 1, per: 1d, each: action}
     - {id: all-per-2d, at_most: 6, per: 2d, each: customer}
-    - {id: household-email, at_most: 2, per: 1d, each: customer, channels: [email], whose: household}
+    - {id: household-email, at_most: 1, per: 12h, each: customer, channels: [email], whose: household}
 """
 
 
 @cache
 def plans() -> tuple[Plan, Plan]:
     """A and B, compiled."""
-    texts = {
-        "A": _COMMON.format(name="A", actions=_A_ACTIONS, limits=_A_LIMITS),
-        "B": _COMMON.format(name="B", actions=_B_ACTIONS, limits=_B_LIMITS),
-    }
+    return _compiled(_A_LIMITS, _B_LIMITS)
+
+
+@cache
+def without_limits() -> tuple[Plan, Plan]:
+    """A and B, whose limits bind nobody."""
+    lax = "    - {id: any, at_most: 1000, per: 1d, each: customer, whose: household}\n"
+    return _compiled(lax, lax)
+
+
+@cache
+def without_care() -> tuple[Plan, Plan]:
+    """A and B, which care for nobody."""
+    return _compiled(_A_LIMITS, _B_LIMITS, "care: {waived: to see what happens}\n")
+
+
+def _compiled(a_limits: str, b_limits: str, more: str = "") -> tuple[Plan, Plan]:
+    a = _COMMON.format(
+        name="A", actions=_A_ACTIONS, limits=a_limits, experiments=_A_EXPERIMENTS, exploration="none"
+    )
+    b = _COMMON.format(name="B", actions=_B_ACTIONS, limits=b_limits, experiments="", exploration="thompson")
     with TemporaryDirectory() as folder:
-        for name, text in texts.items():
-            (Path(folder) / f"{name}.yaml").write_text(text, "utf-8")
-        return Plan.load(Path(folder) / "A.yaml"), Plan.load(Path(folder) / "B.yaml")
+        paths = Path(folder, "A.yaml"), Path(folder, "B.yaml")
+        for path, text in zip(paths, (a, b), strict=True):
+            path.write_text(text + more, "utf-8")
+        return Plan.load(paths[0]), Plan.load(paths[1])

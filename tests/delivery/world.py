@@ -4,6 +4,7 @@ Everything follows from a seed. Events of a few customers arrive in any order, i
 A bundle may be lost before it commits (its state and its outputs never were, its events come again), or commit while
 its acknowledgement is lost (its events come again); sinks may write twice; timers fire early or late; workers restart
 (state goes through its bytes at every bundle); the plan may change and be rolled back. Channels answer what they see.
+Some of what arrives is too late, from a wrong clock, or nonsense: facts of no known type, answers to nothing.
 """
 
 import heapq
@@ -19,7 +20,9 @@ import msgspec
 from delivery.plans import plans
 
 from models.folds import Counted, Fold, Output, advance
-from models.times import HOUR, MINUTE, NEVER, SECOND, Micros, micros, moment
+from models.ledger.household import household_key
+from models.plan.spec import PlanSpec
+from models.times import DAY, HOUR, MINUTE, NEVER, SECOND, Micros, micros, moment
 from schemas import Decision, Outcome, OutcomeKind, Signal
 
 START: Micros = 1_774_000_000_000_000
@@ -27,6 +30,7 @@ START: Micros = 1_774_000_000_000_000
 
 Event = Signal | Outcome
 Key = str
+Folds = tuple[Fold[Any, Any], Fold[Any, Any]]
 
 _KINDS = (
     OutcomeKind.IMPRESSION,
@@ -40,7 +44,7 @@ _KINDS = (
 
 
 @cache
-def folds() -> tuple[Fold[Any, Any], Fold[Any, Any]]:
+def folds() -> Folds:
     """The whole decision fold of plan A and of plan B."""
     first, second = plans()
     return first.decide_fold(), second.decide_fold()
@@ -77,6 +81,11 @@ class History:
 
     seed: int
     faults: Faults
+    folds: Folds
+    promised: dict[str, PlanSpec]
+    """By plan digest: what the plan says."""
+    sent: set[str] = field(default_factory=set)
+    """Ids of all events that the source has."""
     delivered: Counter[str] = field(default_factory=Counter)
     """Committed deliveries by event id."""
     counted: Counter[Counted] = field(default_factory=Counter)
@@ -102,9 +111,13 @@ class History:
 class World:
     """One history, from its seed."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(
+        self, seed: int, folds_: Folds | None = None, promised: dict[str, PlanSpec] | None = None
+    ) -> None:
+        """Of other folds, or with other promises than theirs, only to see that these are found out."""
         self._random = Random(seed)
-        self._history = History(seed, Faults.draw(self._random))
+        promised = promised or {plan.digest: plan.spec for plan in plans()}
+        self._history = History(seed, Faults.draw(self._random), folds_ or folds(), promised)
         self._heap: list[tuple[Micros, int, Event]] = []
         self._tie = 0
         self._undelivered: Counter[Micros] = Counter()
@@ -113,7 +126,8 @@ class World:
     def run(self) -> History:
         """Deliver everything, then end the world: all that is due is done."""
         for event in _story(self._random):
-            self._send(event, micros(event.occurred_at))
+            wrong = self._random.randrange(2 * DAY) if self._random.random() < 0.01 else 0
+            self._send(event, micros(event.occurred_at) - wrong)  # by a clock that is ahead
         while self._heap:
             self._maybe_change_plan()
             self._bundle()
@@ -129,6 +143,7 @@ class World:
             delay += 5 * HOUR  # beyond the horizon
         self._push(after + delay, event)
         self._new.add(identity(event))
+        self._history.sent.add(identity(event))
         while random.random() < self._history.faults.repeat:
             self._push(after + delay + random.randrange(6 * HOUR), event)
 
@@ -141,7 +156,7 @@ class World:
         size = self._random.choice((1, 1, 2, 3, 7, 20))
         taken = [heapq.heappop(self._heap) for _ in range(min(size, len(self._heap)))]
         now = taken[-1][0]
-        fold = folds()[self._history.live]
+        fold = self._history.folds[self._history.live]
         states: dict[Key, Any] = {}
         outputs: list[Output] = []
         for _, _, event in taken:
@@ -194,7 +209,12 @@ class World:
         self._history.published += [output] * (2 if twice else 1)
         if isinstance(output, Decision):
             for outcome in _answers(self._random, output, now):
-                self._send(outcome, micros(outcome.occurred_at))
+                # From a clock that is behind; not behind a watermark, which promised that nothing is.
+                if not self._history.faults.timer and self._random.random() < 0.03:
+                    wrong = moment(micros(outcome.occurred_at) - self._random.randrange(DAY))
+                    self._send(msgspec.structs.replace(outcome, occurred_at=wrong), now)
+                else:
+                    self._send(outcome, micros(outcome.occurred_at))
 
     def _maybe_change_plan(self) -> None:
         if self._random.random() < self._history.faults.change_plan:
@@ -206,14 +226,14 @@ class World:
             return
         waiting = [micros(event.occurred_at) for _, _, event in self._heap if identity(event) in self._new]
         watermark = min([*waiting, self._heap[0][0]] if self._heap else [START]) - 1
-        fold = folds()[self._history.live]
+        fold = self._history.folds[self._history.live]
         for key in sorted(self._history.states):
             self._expire(key, fold, watermark)
 
     def _end(self) -> None:
         """The watermark passes everything."""
         for key in sorted(self._history.states):
-            self._expire(key, folds()[self._history.live], NEVER)
+            self._expire(key, self._history.folds[self._history.live], NEVER)
 
     def _expire(self, key: Key, fold: Fold[Any, Any], until: Micros) -> None:
         """Do what is due, each thing at its own time, as the host of a timer does."""
@@ -241,20 +261,20 @@ def identity(event: Event) -> str:
     return f"s:{event.signal_id}" if isinstance(event, Signal) else f"o:{event.outcome_id}"
 
 
-def key_of(event: Event) -> Key:
+def key_of(about: Event | Decision) -> Key:
     """The key that holds the customer's state."""
-    return event.household_id or event.customer_id
+    return household_key(about)  # as both plans have it
 
 
-def replayed(applied: list[Applied], *, exactly: bool) -> Iterator[Output]:
+def replayed(folds: Folds, applied: list[Applied], *, exactly: bool) -> Iterator[Output]:
     """What the fold says to a committed sequence when nothing goes wrong.
 
     Without timers and repeats, which change nothing. `exactly`: with both, and through the bytes of the state; where
     the plan changes, who comes by first decides which plan sees a silence.
     """
-    state, seen, fold = None, set(), folds()[0]
+    state, seen, fold = None, set(), folds[0]
     for each in applied:
-        fold = folds()[each.plan]
+        fold = folds[each.plan]
         state = fold.initial() if state is None else fold.decode(fold.encode(state)) if exactly else state
         if each.event is None:
             state, outputs = fold.expire(state, each.now) if exactly else (state, [])
@@ -272,7 +292,10 @@ def replayed(applied: list[Applied], *, exactly: bool) -> Iterator[Output]:
 
 def _story(random: Random) -> list[Event]:
     """Signals of one to four customers over one to four days."""
-    customers = [(f"canary-{i}", random.choice((None, "home-1"))) for i in range(random.randint(1, 4))]
+    customers = [
+        (f"canary-{i}-{random.randrange(1000)}", random.choice((None, "home-1")))
+        for i in range(random.randint(1, 4))
+    ]
     days = random.randint(1, 4)
     events: list[Event] = []
     for number in range(random.randint(4, 28)):
@@ -303,12 +326,12 @@ def _profile(random: Random) -> dict[str, Any]:
     facts: dict[str, Any] = {"consent_email": True, "consent_sms": True, "vip": True, "age": 40}
     for fact in ("vulnerable", "bereaved", "financial_difficulty", "complaint_open"):
         if random.random() < 0.06:
-            facts[fact] = True
+            facts[fact] = random.choice((True, True, True, "yes", 1))
         elif random.random() < 0.2:
             facts[fact] = False
     for consent in ("consent_email", "consent_sms"):
         if random.random() < 0.1:
-            facts[consent] = random.choice((False, None))
+            facts[consent] = random.choice((False, None, "yes", 1))
     if random.random() < 0.3:
         facts["time_zone"] = random.choice(("America/New_York", "Asia/Kathmandu", "nowhere/at-all"))
     return facts
@@ -327,7 +350,7 @@ def _answers(random: Random, decision: Decision, now: Micros) -> Iterator[Outcom
                 occurred_at=moment(at) + timedelta(microseconds=random.randrange(3)),
                 kind=random.choice(_KINDS),
                 decision_id=None if by_action else random.choice((decision.decision_id,) * 9 + ("unknown",)),
-                rank=None if by_action else offer.rank,
+                rank=None if by_action else random.choice((offer.rank,) * 19 + (9,)),
                 action=offer.action if by_action else None,
                 attributes={"note": "secret-note"},
             )
