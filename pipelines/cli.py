@@ -211,7 +211,7 @@ def _train(args: argparse.Namespace, _: list[str]) -> int:
 
 def _add_demo(commands: "Commands") -> None:
     parser = _add(commands, "demo", _demo, "simulate a day of a bank, decide it and show what came of it")
-    _add_simulation(parser, customers=2000, days=1)
+    _add_simulation(parser, customers=1000, days=1)
     parser.add_argument(
         "--out", default="out/demo", metavar="DIR", help="folder to write to (default: %(default)s)"
     )

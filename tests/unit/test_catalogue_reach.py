@@ -17,6 +17,7 @@ BUSY = {
 
 
 DATES = tuple({"requested_at": datetime(year, 6, 1, tzinfo=UTC)} for year in (2025, 2028))
+HELD_OUT = tuple({"arm": arm.id} for arm in spec().experiments.arms if arm.kind == "holdout")
 
 
 def moments():
@@ -56,7 +57,9 @@ def test_every_rule_removes_something_from_someone():
     rules = policy().rules
     idle = {rule.id for rule in rules}
     people = [{**COMFORTABLE, **change} for change in CHANGES] + [customer(1, n).facts for n in range(400)]
-    for facts, features, moment in product(people, ({}, BUSY, UPSET, GAMBLING), [*moments(), *DATES]):
+    for facts, features, moment in product(
+        people, ({}, BUSY, UPSET, GAMBLING), [*moments(), *DATES, *HELD_OUT]
+    ):
         asked = request(facts, features, brand=facts["brands"][-1], **moment)
         idle -= {rules[index].id for index in set(policy().apply(asked)) if index >= 0}
         if not idle:

@@ -50,7 +50,8 @@ def test_a_plan_says_the_same_as_itself():
         ),
         pytest.param(action(value=450.5), "changed", "action cash-isa", "value", (None, "450.5"), id="a-value"),
         pytest.param(
-            action(eligibility=()), "removed", "action cash-isa, eligibility rule", "", (None, None), id="own-rules",
+            action(applicability=()),
+            "removed", "action cash-isa, applicability rule", "", (None, None), id="own-rules",
         ),
         pytest.param(
             msgspec.structs.replace(spec(), brands=("alderbrook", "stonemere")),
@@ -63,7 +64,7 @@ def test_a_plan_says_the_same_as_itself():
             part(spec(), "care", waived="test data"), "changed", "plan", "care.waived", ("", "test data"), id="care",
         ),
         pytest.param(
-            msgspec.structs.replace(spec(), stops=(StopSpec(id="halt", channels=("sms",)),)),
+            msgspec.structs.replace(spec(), stops=(*spec().stops, StopSpec(id="halt", channels=("sms",)))),
             "added", "stop halt", "", (None, "channels: [sms]"), id="a-kill-switch",
         ),
         pytest.param(
