@@ -211,6 +211,15 @@ def test_a_full_memory_stops_marketing_and_nothing_else():
     assert customer.offered(["loan"], day(30) + 2 * HOUR + 1) == []
 
 
+def test_a_full_memory_keeps_what_the_longest_limit_needs():
+    often = {**LIMIT, "id": "often", "at_most": 100, "per": "1d"}
+    seldom = {**LIMIT, "id": "seldom", "at_most": 16, "per": "30d"}
+    customer = Customer(plan(limits=[often, seldom], contact={"keep": 16}))
+    for number in range(16):
+        assert customer.offered(["loan"], day(number)) == ["loan"]
+    assert customer.offered(["loan"], day(16)) == []
+
+
 def test_one_decision_cannot_overfill_the_memory():
     customer = Customer(plan(limits=[{**LIMIT, "at_most": 100}], placements=_tiles(20), contact={"keep": 16}))
     for number in range(15):

@@ -3,8 +3,9 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ledger_bank import ACTIONS, START, Customer, day, plan, signal, verdicts
+from ledger_bank import ACTIONS, RULES, START, Customer, day, plan, signal, verdicts
 
+from models.ledger.fold import LedgerFold
 from models.ledger.spots import plan_spots
 from models.ledger.suppressions import Suppressions
 from models.times import DAY, HOUR, SECOND
@@ -52,6 +53,38 @@ def test_of_two_pauses_the_later_end_counts():
     customer.report(OutcomeKind.REJECTED, day(0.45), decision_id="d-a")
     assert customer.offered(["loan"], day(7.5) - 1) == []
     assert customer.offered(["loan"], day(7.5)) == ["loan"]
+
+
+def test_a_plan_that_pauses_for_less_does_not_end_a_longer_pause():
+    customer = Customer(plan(suppressions=[REJECT]))
+    customer.decide(["loan"], day(0), name="a")
+    customer.decide(["loan"], day(0), name="b")
+    customer.report(OutcomeKind.REJECTED, day(0.1), decision_id="d-a")
+    customer.fold = LedgerFold.of(plan(suppressions=[{**REJECT, "pause": "1d"}]), "other", rules=RULES)
+    customer.report(OutcomeKind.REJECTED, day(0.2), decision_id="d-b")
+    assert customer.offered(["loan"], day(7.1) - 1) == []
+    assert customer.offered(["loan"], day(7.1)) == ["loan"]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    times=st.integers(1, 3),
+    within=st.integers(1, 5),
+    pause=st.integers(1, 4),
+    late=st.integers(0, 12),
+    delays=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 12)), min_size=1, max_size=8),
+)
+def test_what_is_forgotten_of_pauses_could_not_matter_any_more(times, within, pause, late, delays):
+    rule = {**REJECT, "times": times, "within": f"{within}h", "pause": f"{pause}h"}
+    suppressions = Suppressions(plan(suppressions=[rule]))
+    kept, all_of_it, clock = [], [], START
+    for step, behind in delays:
+        clock += step * HOUR
+        at, settled = clock - min(behind, late) * HOUR, clock - late * HOUR
+        kept = suppressions.pruned(suppressions.trigger(kept, 0, "loan", at, settled), settled)
+        all_of_it = suppressions.trigger(all_of_it, 0, "loan", at, -(2**62))
+        for moment in range(settled, clock + 5 * HOUR, HOUR):
+            assert suppressions.active(kept, moment, "") == suppressions.active(all_of_it, moment, "")
 
 
 def test_a_decision_from_before_the_trigger_is_not_paused():
