@@ -48,6 +48,8 @@ class Recorder:
         self._classes = [action.message_class for action in spec.actions]
         self._rules = tuple(rules)
         self._reasons = reasons
+        self._removals: dict[int, Removal] = {}
+        """By rule: what it removed last; most rules remove the same actions, or the same one, again and again."""
 
     def origin(self, candidates: CandidateSet) -> str:
         """What the offers of one decision have in common, for their feedback."""
@@ -160,12 +162,14 @@ class Recorder:
         for action, rule in zip(self._ids, removed_by, strict=True):
             if rule >= 0:
                 grouped.setdefault(rule, []).append(action)
-        return tuple(
-            [
-                Removal(stage=self._rules[rule][0], rule=self._rules[rule][1], actions=tuple(grouped[rule]))
-                for rule in sorted(grouped)
-            ]
-        )
+        return tuple([self._removal(rule, tuple(grouped[rule])) for rule in sorted(grouped)])
+
+    def _removal(self, rule: int, actions: tuple[str, ...]) -> Removal:
+        known = self._removals.get(rule)
+        if known is None or known.actions != actions:
+            stage, name = self._rules[rule]
+            known = self._removals[rule] = Removal(stage=stage, rule=name, actions=actions)
+        return known
 
 
 def _moved(candidates: CandidateSet, action: int, terms: Terms | None) -> dict[str, Any]:
