@@ -1,11 +1,7 @@
-"""Why a propensity is what it is, and why a decision came out as it did, in words."""
+"""Why a propensity is what it is: what each feature added to its log-odds."""
 
-from collections.abc import Iterator, Mapping
-from itertools import groupby
-
-from models.plan.spec import PlanSpec
 from models.propensity.scorer import Scorer, Vectors
-from schemas import Candidate, Contribution, Decision, DecisionRequest, Offer, Stage
+from schemas import Contribution, DecisionRequest
 
 
 class Reasons:
@@ -31,105 +27,3 @@ class Reasons:
         return tuple(
             [Contribution(feature=names[i], contribution=added) for i, added in pairs if added != 0.0]
         )
-
-
-_STAGES = {
-    Stage.ELIGIBILITY: "not allowed (eligibility)",
-    Stage.APPLICABILITY: "makes no sense now (applicability)",
-    Stage.SUITABILITY: "not right for this customer (suitability)",
-    Stage.ACTION_SUPPRESSIONS: "paused after earlier responses (suppression)",
-    Stage.CONTACT_LIMITS: "contacted enough (contact limit)",
-    Stage.CHANNEL_LIMITS: "contacted enough in this channel (contact limit)",
-    Stage.TREATMENT_PLACEMENTS: "has no treatment for the places asked for",
-    Stage.ARBITRATION: "allowed, but worth less than what was offered",
-}
-
-_SILENCE = {
-    "no_candidates": "the plan has no actions",
-    "all_removed_by_engagement_policy": "engagement policy left no action",
-    "contact_policy": "contact policy allowed none of the actions left",
-    "no_treatment_for_placements": "no action left has a treatment for the places asked for",
-}
-
-
-def explain(decision: Decision, spec: PlanSpec) -> str:
-    """The whole decision in words: what was asked, what was offered and why, and why nothing else was."""
-    return "\n".join(_lines(decision, spec)) + "\n"
-
-
-def _lines(decision: Decision, spec: PlanSpec) -> Iterator[str]:
-    names = {action.id: action.name or action.id for action in spec.actions}
-    whys = rule_texts(spec)
-    yield from _asked(decision, spec)
-    yield ""
-    if decision.offers:
-        for offer in decision.offers:
-            yield from _offered(offer, names, spec.currency)
-    else:
-        reason = decision.no_action or ""
-        yield f"Nothing is offered: {_SILENCE.get(reason, reason)}."
-    yield ""
-    yield from _not_offered(decision, whys)
-
-
-def _asked(decision: Decision, spec: PlanSpec) -> Iterator[str]:
-    session = decision.context.session
-    age = (decision.decided_at - session.started_at).total_seconds()
-    asked = f"trigger {decision.trigger}" if decision.trigger else "the channel"
-    page = f", page {decision.page}" if decision.page else ""
-    yield f"Decision {decision.decision_id}"
-    yield f"  for customer {decision.customer_id}, at {decision.decided_at:%Y-%m-%d %H:%M:%S} UTC"
-    yield f"  asked by {asked}: {decision.channel} ({decision.direction}), brand {decision.brand}{page}"
-    yield f"  places to fill: {', '.join(decision.placements)}"
-    yield f"  session {session.number}, event {session.events}, {age / 60:.0f} min old"
-    yield f"  plan {spec.name} {decision.plan_digest}, model {decision.model_digest or 'none (starting propensities)'}"
-
-
-def _offered(offer: Offer, names: Mapping[str, str], currency: str) -> Iterator[str]:
-    yield f"{offer.rank}. {names.get(offer.action, offer.action)}  [{offer.action}, {offer.treatment}]"
-    yield f"   in {offer.placement} slot {offer.slot}, {offer.issue}/{offer.group}, {offer.message_class}"
-    first = "mandatory, so before all others; " if offer.mandatory else ""
-    yield (
-        f"   {first}priority {offer.priority:.4g} = propensity {offer.propensity:.4g}"
-        f" x context {offer.context_weight:.3g} x value {offer.value:g} {currency} x lever {offer.lever:.3g}"
-    )
-    if offer.reasons:
-        moved = ", ".join(f"{r.feature} {r.contribution:+.2f}" for r in offer.reasons)
-        yield f"   propensity moved most by (log-odds): {moved}"
-
-
-def _not_offered(decision: Decision, whys: Mapping[str, str]) -> Iterator[str]:
-    ranked = [c for c in decision.ranked if c.stage != Stage.OUTPUT]
-    total = len(ranked) + sum(len(r.actions) for r in decision.removed)
-    yield f"Why not the other {total} actions:"
-    for stage, removals in groupby(decision.removed, key=lambda r: r.stage):
-        yield f"  {_STAGES.get(stage, stage)}"
-        for removal in removals:
-            yield f"    {removal.rule}: {_why(removal.rule, whys)}{', '.join(removal.actions)}"
-    for stage, rest in groupby(sorted(ranked, key=_funnel_order), key=lambda c: c.stage):
-        yield f"  {_STAGES.get(stage, stage)}"
-        for rule, candidates in groupby(rest, key=lambda c: c.rule):
-            listed = ", ".join(f"{c.action} ({c.priority:.4g})" for c in candidates)
-            yield f"    {rule}: {_why(rule, whys)}{listed}" if rule else f"    {listed}"
-
-
-def _funnel_order(candidate: Candidate) -> tuple[int, str, int]:
-    return list(Stage).index(candidate.stage), candidate.rule or "", candidate.rank
-
-
-def _why(rule: str, whys: Mapping[str, str]) -> str:
-    text = whys.get(rule, "")
-    return f"“{text}” " if text else ""
-
-
-def rule_texts(spec: PlanSpec) -> dict[str, str]:
-    """What each rule, limit and suppression of a plan says about itself, by id."""
-    texts = {policy.id: policy.why for policy in spec.policies}
-    for action in spec.actions:
-        for rule in (*action.eligibility, *action.applicability, *action.suitability):
-            texts.setdefault(rule.id, rule.why)
-    for limit in spec.contact.limits:
-        texts[limit.id] = limit.why or f"at most {limit.at_most} per {limit.per} and {limit.each}"
-    for suppression in spec.contact.suppressions:
-        texts[suppression.id] = suppression.why or f"paused for {suppression.pause} per {suppression.pauses}"
-    return texts

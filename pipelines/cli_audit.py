@@ -21,6 +21,12 @@ REPLAY_EXAMPLE = """examples:
 Every decision and feedback is recomputed from what was recorded, and compared byte by byte. Exit 0: all are what they
 have to be. Exit 1: something is not; it is named by file, record and field. Exit 2: the run cannot be replayed."""
 
+EXPLAIN = """examples:
+  nextbeam explain 1f7724c4fbb2 --out out/day
+  nextbeam explain 1f7724c4fbb2 --out out/day --technical
+
+The text is what one could read to the customer. Exit 2: there is no such decision."""
+
 _SHOWN = 20
 
 
@@ -109,26 +115,34 @@ def _told(report: "Report") -> Iterator[str]:
 
 def _add_explain(commands: "Commands") -> None:
     parser = _add(
-        commands, "explain", _explain, "tell why a decision is what it is, and why not anything else"
+        commands, "explain", _explain, "tell why a decision is what it is, and why not anything else", EXPLAIN
     )
     parser.add_argument(
         "decision_id", metavar="DECISION_ID", help="the id, or as much of its start as is unique"
     )
     parser.add_argument("--out", required=True, metavar="DIR", help="folder of the run")
-    parser.add_argument("--json", action="store_true", help="the whole record as JSON")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--technical", action="store_true", help="with ids, factors, rules and contributions")
+    how.add_argument(
+        "--json", action="store_true", help="as JSON: every action with all contributions, and the record"
+    )
 
 
 def _explain(args: argparse.Namespace, _: list[str]) -> int:
     import msgspec  # noqa: PLC0415
 
-    from models.explain import explain  # noqa: PLC0415
-    from pipelines.records import find_decision, plan_of  # noqa: PLC0415
+    from models.explain_customer import explain_to_customer  # noqa: PLC0415
+    from models.explain_record import explained  # noqa: PLC0415
+    from models.explain_technical import explain_technically  # noqa: PLC0415
+    from pipelines.records import compiled_plan_of, find_decision  # noqa: PLC0415
     from pipelines.report import printable  # noqa: PLC0415
 
     out = run_folder(args.out)
-    decision = find_decision(out, args.decision_id)
+    decision, plan = find_decision(out, args.decision_id), compiled_plan_of(out)
     if args.json:
-        print(msgspec.json.format(msgspec.json.encode(decision), indent=2).decode())
+        print(msgspec.json.format(msgspec.json.encode(explained(decision, plan)), indent=2).decode())
+    elif args.technical:
+        print(printable(explain_technically(decision, plan.spec)), end="")
     else:
-        print(printable(explain(decision, plan_of(out))), end="")
+        print(printable(explain_to_customer(decision, plan)), end="")
     return 0

@@ -4,15 +4,16 @@ from pathlib import Path
 
 from rich.rule import Rule
 
-from models.explain import explain
+from models.explain_customer import explain_to_customer
 from pipelines.flags import Config
 from pipelines.launch import launch
 from pipelines.locate import find_plan
 from pipelines.options import beam_options
 from pipelines.progress import shown
-from pipelines.records import find_decision, plan_of
+from pipelines.records import compiled_plan_of, find_decision
 from pipelines.report import show, wide_console
-from pipelines.simulating import simulate, told
+from pipelines.simulating import simulate
+from pipelines.simulating import told as told_bank
 
 
 def demo(out: Path, *, customers: int, days: int, seed: int) -> int:
@@ -24,7 +25,7 @@ def demo(out: Path, *, customers: int, days: int, seed: int) -> int:
         f"[bold]1. A bank[/bold]: {customers:,} customers, {days} day(s), seed {seed}", highlight=False
     )
     manifest = simulate(plan, bank, customers=customers, days=days, seed=seed)
-    for line in told(manifest):
+    for line in told_bank(manifest):
         console.print(f"  {line}", highlight=False)
     console.print("[bold]2. Decisions[/bold] on DirectRunner", highlight=False)
     config = Config(
@@ -33,9 +34,10 @@ def demo(out: Path, *, customers: int, days: int, seed: int) -> int:
     with shown([*config.signals, *config.outcomes], quiet=False):
         summary = launch(config, beam_options([]))
     show(summary, run, console)
-    spec = plan_of(run)
+    decided_by = compiled_plan_of(run)
     console.print("\n[bold]3. Two decisions, explained[/bold]", highlight=False)
     for example in summary.examples:
         console.print(Rule(style="dim"))
-        console.print(explain(find_decision(run, example), spec), highlight=False, markup=False, end="")
+        told = explain_to_customer(find_decision(run, example), decided_by)
+        console.print(f"Decision {example}\n{told}", highlight=False, markup=False, end="")
     return 0 if summary.accounted else 1
