@@ -4,10 +4,10 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
-from delivery.__main__ import broken, found_broken
 from delivery.faulty import FAULTY_WORLDS, faulty_folds
 from delivery.invariants import PROMISES, broken_by, violations
 from delivery.plans import plans
+from delivery.running import broken, found_broken
 from delivery.world import History, World, key_of
 
 from models.ledger.household import by_household
