@@ -1,4 +1,4 @@
-"""docs/plans.md: its examples are the shipped bank's, its tables are the code's, and its errors are what users see."""
+"""The guide to plans: its examples are the shipped bank's, its tables are the code's, its errors are what users see."""
 
 import json
 import re
@@ -22,12 +22,34 @@ from models.plan.spec import PolicySpec, ScopeSpec
 from models.plan.syntax import parse
 from schemas.common import OutcomeKind
 
-PAGE = (ROOT / "docs" / "plans.md").read_text(encoding="utf-8")
+DOCS = ROOT / "docs"
+PAGES = {
+    path: path.read_text(encoding="utf-8")
+    for path in (
+        DOCS / "plans.md",
+        *(DOCS / "plans" / f"{name}.md" for name in ("contact", "choosing", "changing")),
+    )
+}
+PAGE = "\n".join(PAGES.values())
 
 
 def blocks(language):
     found = re.findall(rf"^( *)```{language}\n(.*?)^ *```", PAGE, re.DOTALL | re.MULTILINE)
     return [re.sub(rf"^{indent}", "", text, flags=re.MULTILINE) for indent, text in found]
+
+
+class _Loader(yaml.SafeLoader):
+    """Dates stay texts, as in plans."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def example(text):
+    return yaml.load(text, _Loader)
 
 
 def rows(heading):
@@ -66,7 +88,7 @@ def lacking(part, whole, path=""):
 
 @pytest.mark.parametrize("text", blocks("yaml"))
 def test_examples_are_what_the_shipped_bank_says(text):
-    assert lacking(yaml.safe_load(text), bank()) == []
+    assert lacking(example(text), bank()) == []
 
 
 def joined(whole, part):
@@ -79,7 +101,7 @@ def joined(whole, part):
 @pytest.mark.parametrize("text", blocks("yml"))
 def test_examples_of_what_the_bank_does_not_use_fit_into_it(text, tmp_path):
     folder = shutil.copytree(FOLDER, tmp_path / "bank")
-    plan = joined({key: value for key, value in bank().items() if key != "include"}, yaml.safe_load(text))
+    plan = joined({key: value for key, value in bank().items() if key != "include"}, example(text))
     (folder / "plan.yaml").write_text(json.dumps(plan), encoding="utf-8")
     assert load_plan(folder).spec != spec()
 
@@ -213,8 +235,22 @@ def test_the_change_shown_is_one_that_the_named_test_is_about(edited):
     assert re.search(rf'"disposable_income": 100\.0.*"cards".*id="{case}"', text)
 
 
-def test_links_inside_the_page_lead_somewhere():
-    headings = {
-        re.sub(r"\W+", "-", heading.lower()) for heading in re.findall(r"^## (.+)$", PAGE, re.MULTILINE)
-    }
-    assert set(re.findall(r"\(#([\w-]+)\)", PAGE)) == headings
+def anchors(page):
+    headings = re.findall(r"^## (.+)$", page, re.MULTILINE)
+    return {re.sub(r"\W+", "-", heading.lower()) for heading in headings}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_links_lead_somewhere_and_each_section_has_one_at_the_top(path):
+    links = re.findall(r"\]\(([^)#:\s]*)(?:#([\w-]+))?\)", PAGES[path])
+    for target, anchor in links:
+        file = (path.parent / target).resolve() if target else path
+        assert file.is_file(), target
+        assert not anchor or anchor in anchors(PAGES[file]), anchor
+    assert {anchor for target, anchor in links if not target} >= anchors(PAGES[path])
+
+
+def test_every_page_is_linked_from_the_first():
+    assert {f"plans/{path.name}" for path in PAGES if path.parent != DOCS} <= set(
+        re.findall(r"\]\(([^)#]+)\)", PAGES[DOCS / "plans.md"])
+    )
