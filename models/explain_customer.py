@@ -26,6 +26,10 @@ class _Telling:
         self._names = names(plan.spec)
         self._whys = whys(plan)
         self._features = features(plan.spec)
+        self._fallbacks = {each.fallback for each in plan.spec.placements.values()}
+        self._notices = {
+            each.id for each in plan.spec.actions if each.message_class is not MessageClass.MARKETING
+        }
 
     def lines(self) -> Iterator[str]:
         """All of it, in lines."""
@@ -91,7 +95,11 @@ class _Telling:
             return f"It goes with this: {self._names[parent or '']}."
         if offer.mandatory or offer.message_class is not MessageClass.MARKETING:
             return _duty(offer)
-        others = [each for each in self._decision.ranked if each.stage is Stage.ARBITRATION]
+        others = [
+            each
+            for each in self._decision.ranked
+            if each.stage is Stage.ARBITRATION and each.action not in self._notices
+        ]
         if not others:
             return "It was the best of what was left for you here."
         rest = "one other thing" if len(others) == 1 else f"{len(others)} other things"
@@ -105,14 +113,22 @@ class _Telling:
 
     def _not_offered(self) -> Iterator[str]:
         found: dict[tuple[int, str], list[str]] = {}
+        elsewhere = 0
         for stage, rule, action in self._others():
+            if stage is Stage.APPLICABILITY and action in self._notices:
+                elsewhere += 1  # nobody wants to hear of everything that did not happen to them
+                continue
             why = self._whys.get(rule or "") or BECAUSE.get(stage, "This could not be offered.")
             found.setdefault((list(Stage).index(stage), why), []).append(self._names.get(action, action))
-        if not found:
-            return
-        yield "Why not something else?"
+        if found or elsewhere:
+            yield "Why not something else?"
         for (_, why), called in sorted(found.items(), key=lambda each: each[0][0]):
             yield from item(f"{self._few(called)}: {why}")
+        if elsewhere:
+            what = "One message" if elsewhere == 1 else f"{elsewhere} messages"
+            yield from item(
+                f"{what} about your accounts and about help: meant for other situations than yours."
+            )
 
     def _few(self, called: list[str]) -> str:
         distinct = list(dict.fromkeys(called))
@@ -125,7 +141,8 @@ class _Telling:
             for action in removal.actions:
                 yield removal.stage, removal.rule, action
         for candidate in self._decision.ranked:
-            if candidate.stage is not Stage.OUTPUT:
+            unneeded = candidate.stage is Stage.ARBITRATION and candidate.action in self._fallbacks
+            if candidate.stage is not Stage.OUTPUT and not unneeded:
                 yield candidate.stage, candidate.rule, candidate.action
 
     def _learning(self) -> Iterator[str]:

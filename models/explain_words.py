@@ -5,7 +5,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from models.plan.compiled import Plan
-from models.plan.english_words import counted, sentence, span
+from models.plan.english_words import sentence, span, times
 from models.plan.spec import LimitSpec, PlanSpec, SuppressionSpec
 from schemas import Stage
 
@@ -81,9 +81,8 @@ def _limited(limit: LimitSpec) -> str:
     whom = "your household" if limit.whose == "household" else "you"
     what = {"action": "about the same thing", "treatment": "with the same message", "group": "on one subject"}
     about = what.get(limit.each, "")
-    most = counted(limit.at_most, "time") if limit.at_most else "not at all"
-    often = "at most " if limit.at_most else ""
-    return f"We turn to {whom} {about + ' ' if about else ''}{often}{most} within {span(limit.per)}."
+    often = f"at most {times(limit.at_most)}" if limit.at_most else "not even once"
+    return f"We turn to {whom} {about + ' ' if about else ''}{often} in {span(limit.per)}."
 
 
 def names(spec: PlanSpec) -> dict[str, str]:
@@ -97,8 +96,8 @@ def plain(name: str) -> str:
 
 
 def lowered(text: str) -> str:
-    """A description as part of a sentence: no full stop, and no capital unless it is a name's."""
-    text = " ".join(text.split()).rstrip(".")
+    """A description as part of a sentence: its first part, no full stop, no capital unless it is a name's."""
+    text = " ".join(text.split(";", maxsplit=1)[0].split()).rstrip(".")
     return text[:1].lower() + text[1:] if text[1:2].islower() or text[1:2] == " " else text
 
 

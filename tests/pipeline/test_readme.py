@@ -32,7 +32,7 @@ def test_the_demo_balances_and_explains_two_decisions(demo, capsys):
 def test_the_decision_in_the_readme_is_a_decision_of_the_demo(demo, capsys):
     [example] = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
     capsys.readouterr()
-    assert cli.main(["explain", example.split()[1], "--out", str(demo)]) == 0
+    assert cli.main(["explain", example.split()[1], "--out", str(demo), "--technical"]) == 0
     explained = capsys.readouterr().out.splitlines()
     for line in example.splitlines():
         assert any(said.startswith(line) for said in explained), line

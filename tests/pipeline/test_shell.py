@@ -331,6 +331,10 @@ def test_explain_says_why_and_why_not(run, capsys):
     decision_id = _rows(run, found, capsys)[0]["decision_id"]
     assert cli.main(["explain", decision_id[:10], "--out", str(run)]) == 0
     said = capsys.readouterr().out
+    assert "Why not something else?" in said
+    assert decision_id not in said
+    assert cli.main(["explain", decision_id[:10], "--out", str(run), "--technical"]) == 0
+    said = capsys.readouterr().out
     assert decision_id in said
     assert "priority" in said
     assert re.search(r"Why not the other \d+ actions", said)
