@@ -273,3 +273,28 @@ def test_candidates_after_the_window_expire_what_was_due_before_them(customer):
     assert [output.decision_id for output in outputs if isinstance(output, Feedback)] == ["d-one"] * 3 + [
         "d-two"
     ]
+
+
+@pytest.mark.parametrize(
+    ("confirmed", "contact", "label", "again"),
+    [
+        (None, ContactState.RELEASED, None, ["loan"]),
+        (OutcomeKind.PENDING, ContactState.RELEASED, None, ["loan"]),
+        (OutcomeKind.DELIVERED, ContactState.COMMITTED, False, []),
+        (OutcomeKind.IMPRESSION, ContactState.COMMITTED, False, []),
+    ],
+)
+def test_where_delivery_is_confirmed_silence_gives_back_only_what_was_not(confirmed, contact, label, again):
+    channels = {"mail": {"direction": "outbound", "response_window": "1d", "unconfirmed": "release"}}
+    limit = {"id": "cap", "at_most": 1, "per": "30d", "each": "customer"}
+    spec = plan(limits=[limit], channels={**_CHANNELS, **channels})
+    customer = Customer(spec)
+    customer.decide(["loan"], day(0), name="one", placements=["mail"])
+    if confirmed:
+        customer.report(confirmed, day(0.1), decision_id="d-one")
+    (silence,) = customer.expire(day(2))
+    assert (silence.outcome, silence.contact, silence.label) == (OutcomeKind.NO_RESPONSE, contact, label)
+    assert customer.offered(["loan"], day(2.5), placements=["mail"]) == again
+
+
+_CHANNELS = {"web": {"direction": "inbound"}, "branch": {"direction": "inbound"}}
