@@ -19,8 +19,8 @@ SEVERITIES = ("error", "warning", "note")
 CHECK_EXAMPLE = """example:
   nextbeam plan check uk_bank --today 2026-11-21
 
-Errors (exit 2): the plan is refused, or a part of it can never do what it says. Warnings (exit 0, with --strict 1):
-parts without effect. Notes: what nothing uses; they change no exit."""
+Errors: the plan is refused, or a part of it can never do what it says. Warnings: parts without effect. Notes: what
+nothing uses. Exit 0: no errors and no warnings; 1: there are some (or notes, with --strict); 2: it cannot be read."""
 
 EXPLAIN_EXAMPLE = """example:
   nextbeam plan explain uk_bank --action personal-loan"""
@@ -57,7 +57,7 @@ def _add_check(commands: "Commands") -> None:
     text = "find what is wrong with a plan, or can have no effect"
     parser = _add(commands, "check", _check, text, CHECK_EXAMPLE)
     parser.add_argument("plan", metavar="PLAN", help="a plan's YAML file, its folder, or a shipped plan")
-    parser.add_argument("--strict", action="store_true", help="exit 1 if there are warnings")
+    parser.add_argument("--strict", action="store_true", help="exit 1 if there are notes, too")
     parser.add_argument(
         "--today",
         metavar="DATE",
@@ -80,7 +80,9 @@ def _check(args: argparse.Namespace, _: list[str]) -> int:
     else:
         print(printable("".join(f"{remark}\n" for remark in remarks)), end="")
         print(f"{args.plan}: {_counted(counts)}")
-    return 2 if counts["error"] else int(args.strict and counts["warning"] > 0)
+    if any(remark.code == "unreadable" for remark in remarks):
+        return 2
+    return int(counts["error"] + counts["warning"] + args.strict * counts["note"] > 0)
 
 
 def _counted(counts: Counter[str]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 import models
+from models.plan.wording import nearest
 from schemas import DeadLetter, Decision, Feedback, SessionContext
 
 CATALOGUES = Path(models.__file__).parent / "catalogues"
@@ -52,10 +53,13 @@ def _find(kind: str, name: str, folder: Path) -> Path:
     for path in (Path(name), folder / name, folder / f"{name}.yaml"):
         if path.is_file() or (path / "plan.yaml").is_file():
             return path
-    known = ", ".join(shipped(folder)) or "none"
-    raise UsageError(
-        f"there is no {kind} {name!r}: give a YAML file, or the name of a shipped {kind} ({known})"
-    )
+    if Path(name).is_dir():
+        what = "holds no plan.yaml; add it, or name" if kind == "plan" else "is a folder; name"
+        raise UsageError(f"{name!r} {what} a {kind}'s YAML file")
+    known = shipped(folder)
+    close = nearest(name, known)
+    hint = f"; did you mean {close!r}?" if close else f" ({', '.join(known) or 'none'})"
+    raise UsageError(f"there is no {kind} {name!r}: give a YAML file, or the name of a shipped {kind}{hint}")
 
 
 def find_files(flag: str, patterns: Sequence[str]) -> tuple[str, ...]:

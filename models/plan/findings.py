@@ -35,4 +35,8 @@ class PlanError(ValueError):
         self.findings = findings
 
     def __reduce__(self) -> tuple[type["PlanError"], tuple[tuple[Finding, ...]]]:
-        return PlanError, (self.findings,)
+        return type(self), (self.findings,)
+
+
+class UnreadableError(PlanError):
+    """There is no plan to find fault with: a file is missing, or is no YAML."""

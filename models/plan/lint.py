@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
-from models.plan.findings import Mark, PlanError
+from models.plan.findings import Mark, PlanError, UnreadableError
 from models.plan.lint_capacity import capacity_remarks
 from models.plan.lint_contact import contact_remarks
 from models.plan.lint_dates import date_remarks
@@ -17,7 +17,7 @@ from models.plan.lint_names import name_remarks
 from models.plan.lint_reasoner import Reasoner
 from models.plan.lint_rules import rule_remarks
 from models.plan.lint_trials import trial_remarks
-from models.plan.lint_view import View
+from models.plan.lint_view import View, some
 from models.plan.lint_worth import worth_remarks
 from models.plan.load import load_with_places
 from models.plan.spec import PlanSpec
@@ -47,7 +47,8 @@ def check_plan(path: Path, today: datetime | None = None) -> tuple[Remark, ...]:
     try:
         loaded, root = load_with_places(path)
     except PlanError as error:
-        return tuple(Remark.of(finding) for finding in error.findings)
+        code = "unreadable" if isinstance(error, UnreadableError) else "refused"
+        return tuple(Remark.of(finding, code) for finding in error.findings)
     return lint(loaded.spec, root, today)
 
 
@@ -55,10 +56,22 @@ def lint(spec: PlanSpec, root: Place, today: datetime | None = None) -> tuple[Re
     """Findings about a good plan, in reading order: its own file first, then the others by name; by line inside."""
     view = View(spec, root, Reasoner(spec), today)
     found = dict.fromkeys(remark for check in _CHECKS for remark in check(view))
+    found |= dict.fromkeys(_undecided(view))
     first = root.mark.file
     return tuple(
         sorted(found, key=lambda remark: (remark.file != first, _mark(remark), remark.path, remark.code))
     )
+
+
+def _undecided(view: View) -> Iterator[Remark]:
+    """What the solver could not tell in the steps it has; the other checks have taken it to be possible."""
+    names = sorted(view.reasoner.undecided)
+    if names:
+        message = (
+            f"conditions about {some(names)} are too hard to reason about: a fault in them can go unfound"
+        )
+        remedy = "nothing to do, if they are as meant; simpler arithmetic can be checked"
+        yield Remark.at("undecided", view.root, message, remedy)
 
 
 def _mark(remark: Remark) -> Mark:

@@ -11,6 +11,7 @@ from models.plan.structure import Place
 Severity = Literal["error", "warning", "note"]
 
 CODES: Mapping[str, Severity] = {
+    "unreadable": "error",
     "refused": "error",
     "rule-never-met": "error",
     "action-unreachable": "error",
@@ -48,6 +49,7 @@ CODES: Mapping[str, Severity] = {
     "unused": "warning",
     "known-only": "note",
     "unread": "note",
+    "undecided": "note",
 }
 """How serious each kind of finding is. error: a part cannot do what it says; warning: it has no effect; note: nothing
 looks at it."""

@@ -3,7 +3,8 @@
 They are translated as `models.plan.emit` compiles them: every field has a value and a flag that says whether it is
 known, and a condition is *met* only if it is certainly true. Declared ranges and lists of values, and what a feature
 can come to, bound the values. Computed numbers are rounded as floating point rounds them; what is computed with is
-taken to be below 2**100, and whole numbers below 2**53.
+taken to be below 2**100, and whole numbers below 2**53. A product or quotient of two facts can be any number:
+to reason about such numbers can take forever.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,7 +37,9 @@ from models.plan.lint_domains import Domain
 Formula = Any
 """A z3 expression; its package says nothing about types."""
 
-_STEPS = 2_000_000
+_STEPS = 500_000
+_PATIENCE_MS = 20_000
+"""No question takes as long, on any machine: it is there for what counts no steps."""
 _ROUNDING = Fraction(1, 2**50)
 _LEAST = Fraction(1, 2**1000)
 _LARGEST = 2**100
@@ -63,6 +66,11 @@ class Claim:
     def definitions(self) -> frozenset[str]:
         """By what names `Translator.definitions` has what holds of all that it looks at."""
         return self.names.union(map(computed_name, computed_in(self.condition)))
+
+    @cached_property
+    def curved(self) -> bool:
+        """Whether it compares a number of which nothing is known but its parts."""
+        return any(map(curved, computed_in(self.condition)))
 
     @cached_property
     def _hash(self) -> int:
@@ -100,6 +108,7 @@ class Translator:
         solver = z3.SimpleSolver(ctx=self._context)
         solver.set("random_seed", 0)
         solver.set("rlimit", _STEPS)
+        solver.set("timeout", _PATIENCE_MS)
         return solver
 
     def formula(self, claim: Claim) -> Formula:
@@ -230,10 +239,12 @@ class Translator:
     def _rounded(
         self, operand: Arithmetic, worth: Formula, left: Formula, right: Formula
     ) -> Iterator[Formula]:
-        exact = _exact(operand.sign, left, right)
         for part, side in ((operand.left, left), (operand.right, right)):
             if isinstance(part, Ref):
                 yield z3.And(side <= _LARGEST, side >= -_LARGEST)
+        if curved(operand):
+            return
+        exact = _exact(operand.sign, left, right)
         if _negation(operand) or (operand.sign != "/" and self._whole(operand)):
             yield worth == exact
             return
@@ -261,6 +272,22 @@ class Translator:
         if exact.denominator == 1:
             return z3.IntVal(exact.numerator, self._context)
         return z3.Q(exact.numerator, exact.denominator, self._context)
+
+
+def curved(operand: Arithmetic) -> bool:
+    """Whether it multiplies or divides by what is not a constant."""
+    varying = [_varies(side) for side in (operand.left, operand.right)]
+    return all(varying) if operand.sign == "*" else operand.sign == "/" and varying[1]
+
+
+def _varies(operand: Operand) -> bool:
+    match operand:
+        case Constant():
+            return False
+        case Ref():
+            return True
+        case Arithmetic(left=left, right=right):
+            return _varies(left) or _varies(right)
 
 
 def computed_name(operand: Arithmetic) -> str:

@@ -33,8 +33,11 @@ class Reasoner:
         self._rules: dict[Axiom, Formula] = {}
         self._translator = Translator(domains_of(spec))
         self._axioms = tuple(axioms_of(spec, self.parse))
-        self.gave_up = 0
-        """How often the solver gave up."""
+        self.undecided: set[str] = set()
+        """The fields of claims of which it was not found out whether they are possible."""
+        self._hard: set[Claim] = set()
+        """Claims that compute, which the solver gave up on: later questions do without them, so that no plan takes
+        long to check. To leave out a claim only makes more seem possible."""
 
     def table(self, scope: Scope = Scope.DECISION) -> FieldTable:
         """The fields that conditions of a scope can name."""
@@ -76,6 +79,7 @@ class Reasoner:
         return answer
 
     def _asked(self, group: Sequence[Claim]) -> bool:
+        group = [claim for claim in group if claim not in self._hard]
         names = frozenset[str]().union(*(claim.names for claim in group))
         axioms = self._axioms_about(names)
         solver = self._translator.solver()
@@ -87,8 +91,16 @@ class Reasoner:
         for name in sorted({name for claim in claims for name in claim.definitions}):
             solver.add(self._translator.definitions[name])
         verdict = solver.check()
-        self.gave_up += bool(verdict == z3.unknown)
+        if verdict == z3.unknown:
+            self._give_up(group)
+        elif verdict == z3.sat:
+            self.undecided |= frozenset[str]().union(*(claim.names for claim in group if claim.curved))
         return bool(verdict != z3.unsat)
+
+    def _give_up(self, group: Sequence[Claim]) -> None:
+        hard = [claim for claim in group if claim.definitions > claim.names] or group
+        self._hard.update(hard)
+        self.undecided |= frozenset[str]().union(*(claim.names for claim in hard))
 
     def _rule(self, axiom: Axiom) -> Formula:
         if (formula := self._rules.get(axiom)) is None:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, NoReturn
 
-from models.plan.findings import Finding, Mark, PlanError
+from models.plan.findings import Finding, Mark, PlanError, UnreadableError
 from models.plan.yaml_nodes import MAX_BYTES, MAX_VALUES, Node, read_yaml
 
 MAX_FILES = 1000
@@ -14,7 +14,8 @@ def read_plan(path: Path, findings: list[Finding]) -> Node:
     """The nodes of the plan file at `path` and of all that it includes.
 
     Raises:
-      PlanError: A file cannot be read, or is no YAML.
+      UnreadableError: A file cannot be read, or is no YAML.
+      PlanError: It is, but no map of keys, or of too many values.
     """
     root = _read(path, findings)
     if not isinstance(root.value, dict):
@@ -53,7 +54,7 @@ def _read(path: Path, findings: list[Finding]) -> Node:
     except OSError as error:
         remedy = "name a plan's YAML file, or a folder that holds plan.yaml"
         message = f"cannot be read ({error.strerror})"
-        raise PlanError((Finding(Mark(name, 1, 1), "", message, remedy),)) from None
+        raise UnreadableError((Finding(Mark(name, 1, 1), "", message, remedy),)) from None
     return _snapshot(data, name) if path.suffix == ".json" else read_yaml(data, name, findings)
 
 
@@ -63,7 +64,7 @@ def _snapshot(data: bytes, name: str) -> Node:
     try:
         return _nodes(json.loads(data, parse_constant=_no_number), mark)
     except (ValueError, RecursionError):
-        raise PlanError((Finding(mark, "", "not JSON", "load the YAML, or run again"),)) from None
+        raise UnreadableError((Finding(mark, "", "not JSON", "load the YAML, or run again"),)) from None
 
 
 def _no_number(name: str) -> NoReturn:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from models.plan.findings import Finding, Mark, PlanError
+from models.plan.findings import Finding, Mark, UnreadableError
 
 MAX_BYTES = 4 * 2**20
 MAX_DEPTH = 32
@@ -57,7 +57,7 @@ def read_yaml(data: bytes, file: str, findings: list[Finding]) -> Node:
     """The single document in `data`; faults that do not hinder reading on go to `findings`.
 
     Raises:
-      PlanError: It is no YAML, not UTF-8, empty, too large or too deep.
+      UnreadableError: It is no YAML, not UTF-8, empty, too large or too deep.
     """
     start = Mark(file, 1, 1)
     if len(data) > MAX_BYTES:
@@ -91,7 +91,7 @@ def _spelling(text: str, line: int) -> str:
 
 
 def _refuse(mark: Mark, message: str, remedy: str) -> NoReturn:
-    raise PlanError((Finding(mark, "", message, remedy),))
+    raise UnreadableError((Finding(mark, "", message, remedy),))
 
 
 class _Builder:

@@ -45,7 +45,8 @@ def answers(text, scope, read):
     facts = {field: read(field.name) for field in fields_named(condition)}
     assume(all(decodable(field, value, translator) for field, value in facts.items()))
     solver = translator.solver()
-    solver.add([part for field, value in facts.items() for part in assigned(translator, field, value)])
+    words = [value for value in facts.values() if isinstance(value, str)]
+    solver.add([part for field, value in facts.items() for part in assigned(translator, field, value, words)])
     computed = list(computed_in(condition))
     numbers = [value for field, value in facts.items() if field.numeric and value is not None]
     assume(not computed or all(abs(value) < 2**50 for value in numbers))
@@ -67,13 +68,13 @@ def decodable(field, value, translator):
     return math.isfinite(value) and (not whole or value.is_integer())
 
 
-def assigned(translator, field, value):
-    """That the field has this value, or is missing."""
+def assigned(translator, field, value, others):
+    """That the field has this value, or is missing; a list is said to hold none of the `others`, if it does not."""
     variable = translator.field(field)
     if value is None:
         return [z3.Not(variable.known)]
     if field.type == "strings":
-        words = ["x", "a", "", *field.one_of, *value]
+        words = ["x", "a", "", *field.one_of, *others, *value]
         holds = [variable.worth(translator.code(word)) == (word in value) for word in words]
         return [variable.known, *holds]
     if field.type == "boolean":
