@@ -95,10 +95,17 @@ class Pacer:
 
 
 def _scarce(wanted: Sequence[float], share: float, left: int) -> float:
-    """The least price at which no more than `left` are wanted."""
+    """The least price at which no more than `left` are wanted.
+
+    Where many are worth the same, that price is above all of them and leaves capacity unused. While whole contacts
+    remain beyond those that better bids are expected to want, it is therefore one bucket lower: who comes first has it.
+    """
     if share <= 0 or wanted[SIDE - 1] * share <= left:
         return 0.0
     fitting = bisect_right(wanted, left / share, 0, SIDE)
+    better = wanted[fitting - 1] * share if fitting else 0.0
+    if left - better >= 1.0:
+        fitting += 1
     return BOUNDS[SIZE - fitting] if fitting else BOUNDS[SIZE - 1] * RATIO
 
 

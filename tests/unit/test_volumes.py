@@ -113,6 +113,24 @@ def test_scarce_capacity_lasts_all_day_and_goes_to_the_highest_bids():
         assert by_hour == {0, 1, 2, 3}
 
 
+def hourly(per_day, days, worth):
+    """So many bids of one worth each day, evenly."""
+    return [
+        (MIDNIGHT + (n * 10 + 3) * DAY // (10 * per_day), [(OFFER, worth)]) for n in range(days * per_day)
+    ]
+
+
+@pytest.mark.parametrize("window", [{"per": "24h"}, {"calendar": "day"}], ids=str)
+@pytest.mark.parametrize("better", [0, 7, 20])
+def test_capacity_is_used_where_many_bids_are_the_same(better, window):
+    """No price tells them apart: above their worth it would leave everything unused."""
+    asked = sorted(hourly(96, 10, 4.5) + (hourly(better, 10, 9.0) if better else []))
+    made = offer_all(VolumeBook.of(bank({"id": "seats", "at_most": 10, **window})), asked)
+    best = 10 * (4.5 * max(0, 10 - better) + 9.0 * min(10, better))
+    assert len(made) >= 99
+    assert sum(one.bid for one in made) >= 0.85 * best
+
+
 def test_a_price_is_paid_that_no_losing_bid_would_have_paid():
     book = VolumeBook.of(daily(100))
     for at, slots in stream(seed=3, days=2, per_day=1000):
