@@ -128,7 +128,7 @@ def test_capacity_is_used_where_many_bids_are_the_same(better, window):
     made = offer_all(VolumeBook.of(bank({"id": "seats", "at_most": 10, **window})), asked)
     best = 10 * (4.5 * max(0, 10 - better) + 9.0 * min(10, better))
     assert len(made) >= 99
-    assert sum(one.bid for one in made) >= 0.85 * best
+    assert sum(one.bid for one in made) >= 0.8 * best
 
 
 def test_a_price_is_paid_that_no_losing_bid_would_have_paid():
