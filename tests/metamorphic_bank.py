@@ -7,9 +7,11 @@ Requests ask for one placement each, so that all slots of a request are open to 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
+from pathlib import Path
 from typing import Any
 
 import msgspec
+import yaml
 from hypothesis import strategies as st
 
 from models.folds import advance
@@ -203,3 +205,25 @@ PAUSES = st.lists(
     ),
     max_size=2,
 ).map(lambda rows: [pause(f"pause-{i}", *row) for i, row in enumerate(rows)])
+
+
+def written(rules: Rules, folder: Path) -> Path:
+    """The plan as a file, as its author writes it."""
+    file = folder / "plan.yaml"
+    file.write_text(yaml.safe_dump(rules, sort_keys=False), "utf-8")
+    return file
+
+
+def loaded(rules: Rules, folder: Path) -> Plan:
+    """The plan from its file: read, checked and compiled, with a digest of its own."""
+    return Plan.load(written(rules, folder))
+
+
+def selling(**contact: Any) -> Rules:
+    """A bank that only sells, with this contact policy."""
+    return bank(marketing_only=True, contact=contact)
+
+
+def sold(plan: Rules | Plan, events: Iterable[Event]) -> list[list[str]]:
+    """The marketing that each decision offers."""
+    return [offered(decision) for decision in decisions(plan, events)]
