@@ -225,7 +225,7 @@ def test_what_data_say_cannot_steer_the_terminal(tmp_path, capsys):
     lines.write_text(json.dumps(signal))
     assert cli.main(["run", "--quiet", "--signals", str(lines), "--plan", "uk_bank", "--out", str(out)]) == 0
     [row] = _rows(out, "SELECT decision_id FROM decisions", capsys)
-    assert cli.main(["explain", str(row["decision_id"]), "--out", str(out)]) == 0
+    assert cli.main(["explain", str(row["decision_id"]), "--out", str(out), "--technical"]) == 0
     assert cli.main(["query", "SELECT customer_id FROM decisions", "--out", str(out)]) == 0
     said = capsys.readouterr().out
     assert said.count(r"\x1b[31mred[bold]x[/bold]") == 2
