@@ -98,7 +98,8 @@ def _opening(loaded: Loaded) -> Iterator[str]:
     yield from paragraph(
         "How to read it: a condition holds only if it is certainly true. What is not known of a customer meets no "
         "condition, and no opposite of one: where it says that a flag is false, it must be known to be false. So no "
-        "consent on record is no consent, and a rule that cannot be decided removes the action."
+        "consent on record is no consent, and a rule that cannot be decided removes the action. What holds until a "
+        "date or time ends as that begins."
     )
 
 

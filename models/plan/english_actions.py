@@ -12,7 +12,6 @@ from models.plan.english_words import (
     names,
     number,
     paragraph,
-    percent,
     period,
     quoted,
     sentence,
@@ -39,13 +38,13 @@ TIERS = {
 }
 
 
-def scope_said(scope: ScopeSpec, everything: str = "all actions") -> str:
-    """`marketing actions of the issues "acquire" and "grow"`; `everything` if it says nothing."""
+def scope_said(scope: ScopeSpec, every: str = "all") -> str:
+    """`marketing actions of the issues "acquire" and "grow"`; `all actions`, or `any action`, if it says nothing."""
     classes = (
         f"{listed([each.value for each in scope.classes], 'or')} actions" if scope.classes else "actions"
     )
-    if scope == ScopeSpec():
-        return everything
+    if scope == ScopeSpec(classes=scope.classes):
+        return f"{every} {classes if every == 'all' else classes.removesuffix('s')}"
     parts = [
         f"of the {key}{'s' * (len(found) > 1)} {names(found)}"
         for key, found in (("issue", scope.issues), ("group", scope.groups))
@@ -54,7 +53,7 @@ def scope_said(scope: ScopeSpec, everything: str = "all actions") -> str:
     if scope.actions:
         kinds = f"{listed([each.value for each in scope.classes], 'or')} " if scope.classes else ""
         classes = f"the {kinds}action{'s' * (len(scope.actions) > 1)} {names(scope.actions)}"
-    return " ".join([classes if parts or scope.actions else f"all {classes}", *parts])
+    return " ".join([classes, *parts])
 
 
 def told_catalogue(spec: PlanSpec, told: Told) -> Iterator[str]:
@@ -179,8 +178,8 @@ def told_care(spec: PlanSpec) -> Iterator[str]:
         if care.then == "stop":
             yield from item(f'{circumstance}: no marketing. "{whys[f"not customer.{care.fact}"]}"')
         else:
-            softer = percent(-spec.care.soften_percent)
-            yield from item(f"{circumstance}: the context weight of marketing is lowered by {softer}.")
+            softer = f"{spec.care.soften_percent:+g} percent"
+            yield from item(f"{circumstance}: marketing gets a context weight of {softer}.")
     for channel, fact, _ in consent_rules(spec):
         yield from item(
             f"consent to marketing by {channel}: the customer's fact {quoted(fact)} must be true. "

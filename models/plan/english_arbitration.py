@@ -6,6 +6,7 @@ from models.plan.english_actions import scope_said
 from models.plan.english_signals import Told
 from models.plan.english_words import (
     counted,
+    each,
     heading,
     item,
     listed,
@@ -31,9 +32,10 @@ _ARMS = {
     "plan": "as everybody else, for comparison",
 }
 _NEEDS = {
-    "all": "it is offered only if all of them can be beside it",
-    "any": "it is offered only if at least one of them can be beside it",
-    "none": "it can be offered without them",
+    "all": "{} is offered only if all of them can be beside it",
+    "any": "{} is offered only if at least one of them can be beside it",
+    "one": "{} is offered only with it",
+    "none": "{} can be offered alone",
 }
 
 
@@ -109,11 +111,11 @@ def _factors(spec: PlanSpec) -> Iterator[str]:
 def _influence(influence: InfluenceSpec) -> str:
     causes = [kind.value for kind in influence.outcomes]
     causes += [f"any {influence.label} outcome"] if influence.label else []
-    fades = f", halving every {span(influence.half_life)}" if influence.half_life else ""
+    fades = f", halving every {each(influence.half_life)}" if influence.half_life else ""
     of = {"action": "the action", "group": "the action's group", "issue": "the action's issue"}[influence.of]
     why = f' "{sentence(influence.why)}"' if influence.why else ""
     return (
-        f"{influence.id}: {listed(causes, 'or')} of {scope_said(influence.scope, 'any action')} moves {of} by "
+        f"{influence.id}: {listed(causes, 'or')} of {scope_said(influence.scope, 'any')} moves {of} by "
         f"{influence.percent:+g} percent{fades}, for {span(influence.lasts)}.{why}"
     )
 
@@ -126,21 +128,29 @@ def _bundles(spec: PlanSpec) -> Iterator[str]:
 
 
 def _bundle(bundle: BundleSpec) -> str:
+    members = "The member" if len(bundle.members) == 1 else "The members"
     alone = (
-        "The members can be offered without it."
+        f"{members} can be offered without it."
         if bundle.alone
-        else "The members are not offered without it."
+        else f"{members} {'is' if len(bundle.members) == 1 else 'are'} not offered without it."
     )
-    follow = f"{names(bundle.members)} follow {quoted(bundle.parent)} into the slots after it"
-    return f"{bundle.id}: {follow}; {_NEEDS[bundle.needs]}. {sentences(alone, bundle.why)}"
+    one = len(bundle.members) == 1
+    slots = "follows {} into the slot after it" if one else "follow {} into the slots after it"
+    follow = f"{names(bundle.members)} {slots.format(quoted(bundle.parent))}"
+    needs = _NEEDS["one" if one and bundle.needs != "none" else bundle.needs].format(quoted(bundle.parent))
+    return f"{bundle.id}: {follow}; {needs}. {sentences(alone, bundle.why)}"
 
 
 def _nothing(spec: PlanSpec) -> Iterator[str]:
     yield ""
-    held = {name: body.fallback for name, body in spec.placements.items() if body.fallback}
-    said = [f"in {place}, {quoted(action)} takes the first slot" for place, action in held.items()]
-    instead = f"There, if its rules let it: {'; '.join(said)}." if said else "It is recorded with its reason."
-    yield from paragraph(f"When nothing may be offered, nothing is: no action is a decision too. {instead}")
+    instead = ""
+    if any(body.fallback for body in spec.placements.values()):
+        instead = (
+            " A placement can name an action for that case: it takes the first slot, if its rules let it."
+        )
+    yield from paragraph(
+        f"When nothing may be offered, nothing is: no action is a decision too, with its reasons recorded.{instead}"
+    )
 
 
 def told_trials(spec: PlanSpec) -> Iterator[str]:
@@ -183,4 +193,5 @@ def told_model(spec: PlanSpec) -> Iterator[str]:
     if spec.model is None:
         yield from paragraph("None: propensities are the starting ones, until a model is trained.")
     else:
-        yield from paragraph(f"{quoted(spec.model.path)}, digest {spec.model.digest or 'not stated'}.")
+        by = f"digest {spec.model.digest}" if spec.model.digest else "digest not stated"
+        yield from paragraph(f"The model in the plan's folder {quoted(spec.model.path)} predicts, {by}.")

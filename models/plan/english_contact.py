@@ -74,9 +74,7 @@ def _suppressions(spec: PlanSpec, told: Told) -> Iterator[str]:
 def _suppression(rule: SuppressionSpec, told: Told) -> str:
     causes = [kind.value for kind in rule.outcomes] + ([f"any {rule.label} outcome"] if rule.label else [])
     said = (
-        [
-            f"{listed(causes, 'or')} of {scope_said(rule.scope, 'any action')}{_where(rule.channels, rule.brands)}"
-        ]
+        [f"{listed(causes, 'or')} of {scope_said(rule.scope, 'any')}{_where(rule.channels, rule.brands)}"]
         if causes
         else []
     )
@@ -125,7 +123,8 @@ def _quiet(spec: PlanSpec) -> Iterator[str]:
         return
     yield ""
     zone = f"the customer's time zone (fact {quoted(spec.contact.time_zone_of)}, else {spec.time_zone})"
-    yield from paragraph(f"Quiet hours, on clocks in {zone}:")
+    whose = "for what is not exempt, " if spec.contact.exempt else ""
+    yield from paragraph(f"Quiet hours, {whose}on clocks in {zone}:")
     outbound = [name for name, channel in spec.channels.items() if channel.direction is Direction.OUTBOUND]
     for quiet in spec.contact.quiet_hours:
         yield from item(f"{quiet.id}: {_hours(quiet, outbound)}.{_why(quiet.why)}", 2)
@@ -158,13 +157,16 @@ def _volume(volume: VolumeSpec) -> str:
     if volume.at_most is not None:
         bounds.append(f"at most {number(volume.at_most)}")
     window = (
-        f"in every {volume.calendar} of the calendar"
-        if volume.calendar
-        else f"in any {span(volume.per or '1d')}"
+        f"in every calendar {volume.calendar}" if volume.calendar else f"in any {span(volume.per or '1d')}"
     )
     directions = f" {listed([each.value for each in volume.directions])}" if volume.directions else ""
     about = f" with {scope_said(volume.scope)}" if volume.scope != ScopeSpec() else ""
-    return f"{listed(bounds)}{directions} contacts{about}{_where(volume.channels, volume.brands)} {window}"
+    noun = (
+        "contact"
+        if 1 in {volume.at_most, volume.at_least if volume.at_most is None else None}
+        else "contacts"
+    )
+    return f"{listed(bounds)}{directions} {noun}{about}{_where(volume.channels, volume.brands)} {window}"
 
 
 def _why(why: str) -> str:

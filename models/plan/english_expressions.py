@@ -4,6 +4,7 @@ What is not known meets no condition, and neither does its opposite. So `not cus
 asks: that the fact is known to be false. The words follow the code: a negation goes down to the single comparisons.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -62,14 +63,21 @@ def english(condition: Condition) -> str:
     return _said(condition, True, inside="")
 
 
-def noun(field: Field) -> str:
-    """What a field holds: `the customer's age`, `feature views_7d`."""
-    if field.name in _NOUNS:
-        return _NOUNS[field.name]
-    prefix, _, name = field.name.rpartition(".")
+def noun(field: str) -> str:
+    """What the field of this name holds: `the customer's age`, `the feature "views_7d"`."""
+    if field in _NOUNS:
+        return _NOUNS[field]
+    prefix, _, name = field.rpartition(".")
     if prefix == "feature":
-        return f"feature {name}"
+        return f"the feature {quoted(name)}"
     return f"{_OWNERS.get(prefix, f'{prefix}.')} {name.replace('_', ' ')}"
+
+
+def _plural(subject: str) -> bool:
+    """Whether a fact is spoken of in the plural: `the signal's attempts`, `the signal's days left`."""
+    *_, word = subject.removesuffix(" left").split(" ")
+    owned = subject.startswith(tuple(_OWNERS.values())) and subject.count("'s ") == 1
+    return owned and word.endswith("s") and not word.endswith(("ss", "us", "is", "'s"))
 
 
 class _Phrase(NamedTuple):
@@ -82,7 +90,8 @@ class _Phrase(NamedTuple):
     """What joins several values."""
 
     def __str__(self) -> str:
-        return f"{self.subject} {self.verb} {listed(self.values, self.word)}"
+        verb = re.sub(r"^is\b|(?<=and )is\b", "are", self.verb) if _plural(self.subject) else self.verb
+        return f"{self.subject} {verb} {listed(self.values, self.word)}"
 
 
 def _said(condition: Condition, wanted: bool, inside: str) -> str:
@@ -173,7 +182,7 @@ def _phrase(condition: Compare | Among | Holds, wanted: bool) -> _Phrase:
             if field.name == "request.placements":
                 return _Phrase(_operand(item), "is", (f"{'' if wanted else 'not '}asked to be filled",), "")
             verb = "include" if wanted else "are known and do not include"
-            return _Phrase(noun(field), verb, (_operand(item),), "or")
+            return _Phrase(noun(field.name), verb, (_operand(item),), "or")
 
 
 def _comparison(sign: str, left: Operand, right: Operand) -> _Phrase:
@@ -220,7 +229,9 @@ def _flag(field: Field, wanted: bool) -> str:
 def _known(field: Field, wanted: bool) -> str:
     if field.name == "request.trigger":
         return "a trigger asked" if wanted else "no trigger asked"
-    return f"{noun(field)} {'is' if wanted else 'is not'} known"
+    subject = noun(field.name)
+    verb = "are" if _plural(subject) else "is"
+    return f"{subject} {verb} {'' if wanted else 'not '}known"
 
 
 def _operand(operand: Operand, inside: bool = False) -> str:
@@ -228,7 +239,7 @@ def _operand(operand: Operand, inside: bool = False) -> str:
         case Constant(value=value):
             return _constant(value)
         case Ref(field=field):
-            return noun(field)
+            return noun(field.name)
         case Arithmetic(sign="-", left=Constant(value=0.0), right=right):
             return f"minus {_operand(right, inside=True)}"
         case Arithmetic(sign=sign, left=left, right=right):

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator
 
-from models.plan.english_expressions import english
+from models.ledger.attribution import LABELS
+from models.plan.english_expressions import english, noun
 from models.plan.english_words import (
     counted,
+    each,
     heading,
     item,
     listed,
@@ -41,6 +43,11 @@ def told_places(spec: PlanSpec) -> Iterator[str]:
         yield from item("in whichever channel the signal comes from:")
         for place in everywhere:
             yield from _placement(spec, place)
+    yield ""
+    good, bad = (listed([kind.value for kind in LABELS if LABELS[kind] is label]) for label in (True, False))
+    yield from paragraph(
+        f"Positive outcomes are {good}; negative ones are {bad}. Others say nothing about what a customer wants."
+    )
 
 
 def _channel(channel: ChannelSpec) -> str:
@@ -168,19 +175,19 @@ def _window(feature: FeatureSpec) -> str:
     if feature.window == "session":
         parts = f", among the latest {feature.last} of this session" if feature.last else ", in this session"
     elif feature.window is not None:
-        parts = f", in the last {span(feature.window)}"
+        parts = f", in the last {each(feature.window)}"
     if feature.delay:
-        parts += f", not counting the latest {span(feature.delay)}"
+        parts += f", not counting the latest {each(feature.delay)}"
     return parts + (", without the event that asks" if feature.previous else "")
 
 
 def _of(feature: FeatureSpec) -> str:
-    return quoted(feature.of)
+    return noun(feature.of or "")
 
 
 def _decay(feature: FeatureSpec) -> str:
-    speed = f"halving every {span(feature.half_life)}" if feature.half_life else ""
-    return speed or f"falling by a factor e every {span(feature.time_constant or '0s')}"
+    speed = f"halving every {each(feature.half_life)}" if feature.half_life else ""
+    return speed or f"falling to 1/e (37 percent) every {each(feature.time_constant or '0s')}"
 
 
 def _balanced(feature: FeatureSpec, told: Told) -> str:
@@ -201,28 +208,33 @@ _KINDS: dict[str, Callable[[FeatureSpec, Told], str]] = {
     "count": lambda f, told: f"number of {_events(f, told)}",
     "sum": lambda f, told: f"sum of {_of(f)} over {_events(f, told)}",
     "mean": lambda f, told: f"mean of {_of(f)} over {_events(f, told)}; {_else(f)}",
-    "maximum": lambda f, told: f"largest {_of(f)} of {_events(f, told)}; {_else(f)}",
+    "maximum": lambda f, told: f"the largest value of {_of(f)} in {_events(f, told)}; {_else(f)}",
     "distinct": lambda f, told: f"number of different values of {_of(f)} in {_events(f, told)}",
     "ratio": lambda f, told: (
         f"number of {_events(f, told)}, divided by the number of events where {_among(f, told)}; {_else(f)}"
     ),
     "recency": lambda f, told: f"1 at the latest of {_events(f, told)}, {_decay(f)}; {_else(f)}",
-    "last": lambda f, told: f"latest {_of(f)} of {_events(f, told)}; {_else(f)}",
+    "last": lambda f, told: f"the latest value of {_of(f)} in {_events(f, told)}; {_else(f)}",
     "last_in": lambda f, told: (
-        f"1 if the latest {_of(f)} of {_events(f, told)} is one of {quoted(f.member_of)}, else 0; {_else(f)}"
+        f"1 if the latest value of {_of(f)} in {_events(f, told)}, is one of {noun(f.member_of or '')}, else 0; "
+        f"{_else(f)}"
     ),
     "balance": _balanced,
     "session_age": lambda _f, _told: "seconds since this session started",
     "session_number": lambda _f, _told: "1 in the customer's first session, 2 in the second, and so on",
     "time_of_day": lambda f, _told: _PARTS[f.part or "hour"],
     "one_hot": lambda f, _told: f"for each of {names(f.values)}: 1 if {_of(f)} is that, else 0",
-    "number": lambda f, _told: f"{_of(f)}; {_else(f)}",
-    "size": lambda f, _told: f"length of {_of(f)}; {_else(f)}",
+    "number": lambda f, _told: f"{_of(f)}; {_unknown(f)}",
+    "size": lambda f, _told: f"how many there are in {_of(f)}; {_unknown(f)}",
 }
 
 
 def _among(feature: FeatureSpec, told: Told) -> str:
     return told(feature.among, Scope.EVENT) if feature.among else "anything happened"
+
+
+def _unknown(feature: FeatureSpec) -> str:
+    return f"{number(feature.default)} if not known"
 
 
 def _else(feature: FeatureSpec) -> str:
@@ -238,5 +250,5 @@ def _transformed(feature: FeatureSpec) -> str:
     if how.scale != 1:
         steps.append(f"times {number(how.scale)}")
     if how.log1p:
-        steps.append("as its logarithm")
+        steps.append("as the logarithm of 1 plus it")
     return f"the model sees it {', '.join(steps)}" if steps and feature.model else ""

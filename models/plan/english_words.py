@@ -49,6 +49,11 @@ def span(duration: str) -> str:
     return counted(int(match[1]), _UNITS[match[2]])
 
 
+def each(duration: str) -> str:
+    """`7 days`, but `day` of `1d`: what stands after `every` and `the last`."""
+    return span(duration).removeprefix("1 ")
+
+
 def moment(text: str) -> str:
     """`1 December 2026`, `1 December 2026 at 09:00`."""
     at = datetime.fromisoformat(text)

@@ -17,6 +17,8 @@ from models.plan.english_expressions import english
 from models.plan.english_words import WIDTH
 from models.plan.fields import Scope, fields_of
 from models.plan.load import load_plan
+from models.plan.spec import CareFactSpec, ModelSpec, PlanSpec
+from models.plan.structure import hints
 from models.plan.syntax import ExpressionError, parse
 
 GOLDEN = ROOT / "tests" / "golden"
@@ -105,6 +107,157 @@ def test_nothing_that_a_plan_says_is_left_untold():
     assert untold == UNTOLD
 
 
+def said_types(hint, found):
+    """The parts that a plan can have, by way of the types of their fields."""
+    for inner in getattr(hint, "__args__", ()):
+        said_types(inner, found)
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct) and hint not in found:
+        found.add(hint)
+        for inner in hints(hint).values():
+            said_types(inner, found)
+    return found
+
+
+def test_the_plan_that_uses_everything_does_use_everything():
+    """So that what the test below leaves out of it, one by one, is all that any plan can say."""
+    can_be_left_out = {
+        f"{part.__name__}.{field.name}"
+        for part in said_types(PlanSpec, set())
+        for field in msgspec.structs.fields(part)
+        if not field.required
+    }
+    left_out = {what for what, _ in variants(plan("everything").spec)}
+    assert can_be_left_out - left_out == {f"{kind}.{name}" for kind, name in OTHERWISE}
+
+
+OTHERWISE = {
+    ("ArbitrationSpec", "context_weight"): False,
+    ("ArbitrationSpec", "levers"): False,
+    ("ArbitrationSpec", "propensity"): False,
+    ("ArbitrationSpec", "value"): False,
+    ("BundleSpec", "alone"): True,
+    ("BundleSpec", "needs"): "all",
+    ("CareSpec", "bereaved"): CareFactSpec(fact="carer", then="soften"),
+    ("CareSpec", "complaint"): CareFactSpec(fact="carer", then="soften"),
+    ("CareSpec", "financial_difficulty"): CareFactSpec(fact="carer", then="soften"),
+    ("CareSpec", "waived"): "A test.",
+    ("ContactSpec", "exempt"): (),
+    ("ModelSpec", "digest"): "0123456789abcdef",
+    ("PlanSpec", "model"): ModelSpec(path="model"),
+    ("SessionSpec", "gap"): "5m",
+    ("SessionSpec", "late"): "5m",
+    ("SuppressionSpec", "action_attribute"): "product",
+    ("VocabularySpec", "page_required"): True,
+}
+"""What the plan that uses everything leaves at its default, and what a plan can say instead."""
+
+
+def said_otherwise(value, kind, name, other):
+    """The part of a plan with `name` of every such part in it said otherwise."""
+    if isinstance(value, msgspec.Struct):
+        parts = {key: getattr(value, key) for key in value.__struct_fields__}
+        said = {key: said_otherwise(inner, kind, name, other) for key, inner in parts.items()}
+        if type(value).__name__ == kind:
+            said[name] = other
+        return msgspec.structs.replace(value, **said)
+    if isinstance(value, tuple):
+        return tuple(said_otherwise(inner, kind, name, other) for inner in value)
+    if isinstance(value, dict):
+        return {key: said_otherwise(inner, kind, name, other) for key, inner in value.items()}
+    return value
+
+
+@pytest.mark.parametrize(("kind", "name"), OTHERWISE)
+def test_what_it_leaves_at_its_default_is_told_where_a_plan_says_otherwise(kind, name):
+    loaded = plan("everything")
+    loaded = replaced(loaded, spec=msgspec.structs.replace(loaded.spec, model=ModelSpec(path="here")))
+    spec = said_otherwise(loaded.spec, kind, name, OTHERWISE[kind, name])
+    assert tell_plan(replaced(loaded, spec=spec)) != tell_plan(loaded)
+
+
+CHANGED = {bool: lambda value: not value, int: lambda value: value + 1, float: lambda value: value + 1.0}
+
+
+def changes(value):
+    """The same part of a plan with one number or truth value of it changed; and which."""
+    if isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            inner = getattr(value, name)
+            if type(inner) in CHANGED:
+                other = CHANGED[type(inner)](inner)
+                yield f"{type(value).__name__}.{name}", msgspec.structs.replace(value, **{name: other})
+            for what, other in changes(inner):
+                yield what, msgspec.structs.replace(value, **{name: other})
+    elif isinstance(value, tuple):
+        for index, inner in enumerate(value):
+            for what, other in changes(inner):
+                yield what, (*value[:index], other, *value[index + 1 :])
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            for what, other in changes(inner):
+                yield what, {**value, key: other}
+
+
+NEVER_MISSING = (
+    "count",
+    "sum",
+    "distinct",
+    "balance",
+    "session_age",
+    "session_number",
+    "time_of_day",
+    "one_hot",
+)
+WITHOUT_EVENTS = ("balance", "session_age", "session_number", "time_of_day", "one_hot", "number", "size")
+
+
+def has_meaning(what, feature):
+    """Whether a part of a feature says something by itself: no kind of feature uses all of them."""
+    if what == "FeatureSpec.default":
+        return feature.kind not in NEVER_MISSING
+    if what == "FeatureSpec.previous":
+        return feature.kind not in WITHOUT_EVENTS
+    return feature.model or not what.startswith("TransformSpec.")
+
+
+def test_every_number_and_switch_of_a_plan_is_told():
+    loaded = plan("everything")
+    text, features = tell_plan(loaded), loaded.spec.features
+    for what, other in changes(msgspec.structs.replace(loaded.spec, features=())):
+        spec = msgspec.structs.replace(other, features=features)
+        assert tell_plan(replaced(loaded, spec=spec)) != text, what
+    for index, feature in enumerate(features):
+        for what, other in changes(feature):
+            said = (*features[:index], other, *features[index + 1 :])
+            spec = msgspec.structs.replace(loaded.spec, features=said)
+            told = tell_plan(replaced(loaded, spec=spec)) != text
+            assert told == has_meaning(what, feature), (feature.name, what)
+
+
+def test_every_name_of_a_plan_is_in_its_text():
+    """Actions, treatments, rules, limits, suppressions, quiet hours, volumes, arms, stops, bundles, triggers..."""
+    for name in ("everything", "uk_bank"):
+        spec = plan(name).spec
+        text = " ".join(tell_plan(plan(name)).split())
+        missing = [one for one in ids(spec) if one not in text]
+        assert missing == []
+
+
+def ids(value):
+    """Every `id` and every key of a part with its own name."""
+    if isinstance(value, msgspec.Struct):
+        if isinstance(getattr(value, "id", None), str):
+            yield value.id
+        for name in value.__struct_fields__:
+            yield from ids(getattr(value, name))
+    elif isinstance(value, tuple):
+        for inner in value:
+            yield from ids(inner)
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from ids(inner)
+
+
 SAID = """
 customer.age >= 18
   the customer's age is at least 18
@@ -150,7 +303,7 @@ true
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), zip(SAID.split("\n")[1::2], SAID.split("\n")[2::2], strict=False)
+    ("text", "expected"), [*zip(SAID.split("\n")[1::2], SAID.split("\n")[2::2], strict=False)]
 )
 def test_a_condition_is_said_as_one_would_say_it(text, expected):
     assert said(text) == expected.strip()
