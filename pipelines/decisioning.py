@@ -12,20 +12,26 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import apache_beam as beam
+from apache_beam.io.gcp.pubsub import PubsubMessage
 from apache_beam.pvalue import PCollection
 from apache_beam.typehints.decorators import no_annotations
 
-from pipelines.endpoints import ReadFiles, WriteFolder
+from pipelines.endpoints import ReadFiles, ReadSubscription, WriteFolder
 from pipelines.flags import Config, add_arguments
 from pipelines.locate import OUTPUTS, UsageError
 from pipelines.options import beam_options
+from pipelines.stream_flags import StreamConfig, add_stream_arguments, streams
 from schemas import DeadLetter, Decision, Feedback, SessionContext
+from transforms.bigquery import WriteBigQuery
 from transforms.decide import DecideChained, DecideNextBestAction
 from transforms.decode import DecodeOutcomes, DecodeSignals
 from transforms.log_probabilities import LogProbabilities
+from transforms.messages import PublishRecords
 from transforms.plan_source import PlanSource
 from transforms.sealing import Seal
 from transforms.session_context import Events
+
+Payload = bytes | PubsubMessage
 
 
 class Records(NamedTuple):
@@ -38,9 +44,11 @@ class Records(NamedTuple):
 
 
 @no_annotations  # Beam cannot check a NamedTuple of PCollections; mypy can.
-def build(signals: PCollection[bytes], outcomes: PCollection[bytes], config: Config) -> Records:
-    """The whole way of the data, from payloads to records."""
-    plan = PlanSource(str(config.plan))
+def build(
+    signals: PCollection[Payload], outcomes: PCollection[Payload], config: Config | StreamConfig
+) -> Records:
+    """The whole way of the data, from payloads to records; the same between files and between topics."""
+    plan = PlanSource(str(config.plan), refresh_s=config.refresh_s)
     mapping = str(config.mapping) if config.mapping else None
     decoded = signals | "DecodeSignals" >> DecodeSignals(plan, mapping=mapping)
     answered = outcomes | "DecodeOutcomes" >> DecodeOutcomes(plan)
@@ -60,7 +68,7 @@ def build(signals: PCollection[bytes], outcomes: PCollection[bytes], config: Con
     )
 
 
-def connect(pipeline: beam.Pipeline, config: Config, out: str) -> None:
+def connect_files(pipeline: beam.Pipeline, config: Config, out: str) -> None:
     """The graph between files and folders."""
     signals = pipeline | "ReadSignals" >> ReadFiles(config.signals)
     outcomes = pipeline | "ReadOutcomes" >> ReadFiles(config.outcomes)
@@ -69,14 +77,42 @@ def connect(pipeline: beam.Pipeline, config: Config, out: str) -> None:
         getattr(records, name) | f"Write_{name}" >> WriteFolder(out, name)
 
 
+def connect_topics(pipeline: beam.Pipeline, config: StreamConfig) -> None:
+    """The graph between topics and tables. What a sink refuses joins the dead letters, but for its own table."""
+    signals = pipeline | "ReadSignals" >> ReadSubscription(config.signals_subscription)
+    outcomes = pipeline | "ReadOutcomes" >> ReadSubscription(config.outcomes_subscription)
+    records = build(signals, outcomes, config)
+    topics = {"decisions": config.decisions_topic, "feedback": config.feedback_topic}
+    refused = [
+        getattr(records, name) | f"Publish_{name}" >> PublishRecords(topic, step=f"Publish_{name}")
+        for name, topic in topics.items()
+    ]
+    tables = [name for name in OUTPUTS if name != "dead_letters"] if config.dataset else []
+    refused += [getattr(records, name) | f"Write_{name}" >> _write(config, name) for name in tables]
+    letters = (records.dead_letters, *refused) | "AllDeadLetters" >> beam.Flatten()
+    if config.dataset:
+        unwritten = letters | "Write_dead_letters" >> _write(config, "dead_letters")
+        letters = (letters, unwritten) | "EveryDeadLetter" >> beam.Flatten()
+    letters | "Publish_dead_letters" >> PublishRecords(config.dead_letters_topic, step="Publish_dead_letters")
+
+
+def _write(config: StreamConfig, name: str) -> WriteBigQuery:
+    table = f"{config.dataset}.{name}"
+    return WriteBigQuery(OUTPUTS[name], table, method=config.method, step=f"Write_{name}")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the pipeline with flags; what it did is in DIR/summary.json."""
     from pipelines.launch import launch  # noqa: PLC0415  (it imports this module)
+    from pipelines.streaming import stream  # noqa: PLC0415
 
     parser = argparse.ArgumentParser(prog="python -m pipelines.decisioning", allow_abbrev=False)
     add_arguments(parser)
+    add_stream_arguments(parser)
     known, flags = parser.parse_known_args(argv)
     try:
+        if streams(known):
+            return stream(known, flags)
         summary = launch(Config.of(known), beam_options(flags))
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)

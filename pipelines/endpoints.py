@@ -1,4 +1,4 @@
-"""Where events come from and where records go. Today: files; the graph knows none of it."""
+"""Where events come from and where records go: files or topics. The graph knows none of it."""
 
 import glob
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.coders import BytesCoder
+from apache_beam.io.gcp.pubsub import PubsubMessage, ReadFromPubSub
 from apache_beam.io.parquetio import ReadFromParquetBatched
 from apache_beam.io.textio import ReadFromText, _TextSource
 from apache_beam.pvalue import PBegin, PCollection
@@ -55,6 +56,22 @@ class _LineSource(_TextSource):
 
 class _ReadLines(ReadFromText):
     _source_class = _LineSource
+
+
+class ReadSubscription(beam.PTransform[PBegin, PCollection[PubsubMessage]]):
+    """Every message of a subscription, with its attributes.
+
+    Messages are stamped with the time they were published: event time is in the payload, and an attribute that anybody
+    can set must not move the watermark.
+    """
+
+    def __init__(self, subscription: str) -> None:
+        super().__init__()
+        self._subscription = subscription
+
+    def expand(self, pbegin: PBegin) -> PCollection[PubsubMessage]:
+        """Beam's own source."""
+        return pbegin | "Messages" >> ReadFromPubSub(subscription=self._subscription, with_attributes=True)
 
 
 class WriteFolder(beam.PTransform[PCollection[object], None]):

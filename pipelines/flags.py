@@ -66,6 +66,8 @@ class Config:
     out: Path
     mapping: Path | None = None
     composition: str = "fused"
+    refresh_s: None = None
+    """A bounded run keeps the plan it started with."""
 
     @classmethod
     def of(cls, args: argparse.Namespace) -> "Config":

@@ -19,7 +19,7 @@ from models.mapping.load import MappingFileError
 from models.plan.compiled import Plan
 from models.plan.load import PlanError
 from models.propensity.artifact import ARRAYS, MANIFEST, ArtifactError, save
-from pipelines.decisioning import connect
+from pipelines.decisioning import connect_files
 from pipelines.flags import Config
 from pipelines.locate import MODEL, OUTPUTS, PLAN, UsageError
 from pipelines.reading import check_readable
@@ -130,7 +130,7 @@ def _run(config: Config, options: PipelineOptions, staging: Path) -> PipelineRes
         pipeline = beam.Pipeline(options=options)
     except ValueError as error:  # no such runner, or options that do not suit it
         raise UsageError("; ".join(str(error).splitlines())) from error
-    connect(pipeline, config, str(staging))
+    connect_files(pipeline, config, str(staging))
     try:
         result = pipeline.run()
         result.wait_until_finish()

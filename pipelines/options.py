@@ -8,7 +8,7 @@ from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentP
 from pipelines.locate import UsageError
 
 
-def beam_options(flags: Sequence[str]) -> PipelineOptions:
+def beam_options(flags: Sequence[str], *, streaming: bool = False) -> PipelineOptions:
     """Beam's options out of the flags that are not ours; the local runner is pinned.
 
     Plain DirectRunner would first try to download another runner, without a time-out.
@@ -29,8 +29,13 @@ def beam_options(flags: Sequence[str]) -> PipelineOptions:
             f"unknown option {unknown[0]!r}; `nextbeam run --help` lists ours, Beam's documentation Beam's"
         )
     pinned = list(flags)
-    if known.runner in (None, "DirectRunner") and not _needs_direct(known):
-        pinned += ["--runner=FnApiRunner"]
+    if known.runner in (None, "DirectRunner"):
+        if streaming:
+            pinned += ["--runner=BundleBasedDirectRunner", "--streaming"]
+        elif not _needs_direct(known):
+            pinned += ["--runner=FnApiRunner"]
+    elif streaming:
+        pinned += ["--streaming"]
     return PipelineOptions(pinned)
 
 

@@ -32,6 +32,9 @@ class Reason(StrEnum):
     UNATTRIBUTED = "unattributed_outcome"
     STATE_UNREADABLE = "state_unreadable"
     HOUSEHOLD_FULL = "household_full"
+    ROW_INVALID = "row_invalid"
+    ROW_REJECTED = "row_rejected"
+    RECORD_TOO_LARGE = "record_too_large"
 
 
 PAYLOAD_BYTES = 64 * 1024

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import apache_beam as beam
+import msgspec
+from apache_beam.io.gcp.pubsub import PubsubMessage
 from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection, TaggedOutput
 from apache_beam.typehints import typehints
@@ -13,8 +15,10 @@ from apache_beam.typehints.decorators import no_annotations
 from models.decoding import Decoder, Rejection, Skipped, dead_letter
 from models.decoding.decoder import MAX_BYTES
 from models.mapping import Contract, load_mapping
+from models.plan.spec import PlanSpec
 from models.times import Micros
 from schemas import DeadLetter, Outcome, Reason, Signal
+from schemas.routing import TRACE
 from transforms import tally
 from transforms.plan_source import PlanSource
 
@@ -28,7 +32,7 @@ class Decoded(NamedTuple):
     dead_letters: PCollection[DeadLetter]
 
 
-class _Decode(beam.PTransform[PCollection[bytes], Decoded]):
+class _Decode(beam.PTransform[PCollection[bytes | PubsubMessage], Decoded]):
     """What both decoders are: a contract, an area for counters, and the rules."""
 
     _area: Area
@@ -46,7 +50,7 @@ class _Decode(beam.PTransform[PCollection[bytes], Decoded]):
         self._rules = _Rules(self._contract, plan, mapping, max_bytes, latest)
 
     @no_annotations  # Beam cannot check a NamedTuple of PCollections; mypy can.
-    def expand(self, payloads: PCollection[bytes]) -> Decoded:
+    def expand(self, payloads: PCollection[bytes | PubsubMessage]) -> Decoded:
         """One step with two outputs."""
         decode = _DecodeFn(self._rules, self._area, type(self).__name__)
         main = typehints.Union[tuple(self._rules.contracts())]
@@ -59,6 +63,9 @@ class _Decode(beam.PTransform[PCollection[bytes], Decoded]):
 
 class DecodeSignals(_Decode):
     """Payloads of signals in JSON; every one leaves as an event or as a dead letter, or an import rule skips it.
+
+    A payload is bytes, or a message with attributes; of those only the trace context is read, where the payload
+    has none. Event time comes from the payload.
 
     Args:
       plan: Whose names are known; None: any name is.
@@ -84,6 +91,15 @@ class DecodeOutcomes(_Decode):
     _contract = Outcome
 
 
+_TRACE_LIMIT = 200
+
+
+def _trace(message: PubsubMessage) -> str | None:
+    """The trace context of a message, where it has one that a contract can carry."""
+    found = (message.attributes or {}).get(TRACE)
+    return found if found and len(found) <= _TRACE_LIMIT else None
+
+
 class _Rules(NamedTuple):
     """What a decoder is made of: small, and pickles. Workers load the plan and the mapping themselves."""
 
@@ -97,11 +113,15 @@ class _Rules(NamedTuple):
         """What events there can be."""
         return load_mapping(Path(self.mapping)).contracts if self.mapping else (self.contract,)
 
-    def decoder(self) -> Decoder:
+    def spec(self) -> PlanSpec | None:
+        """The plan whose names are known, as it is now."""
+        return self.plan.load().plan.spec if self.plan else None
+
+    def decoder(self, spec: PlanSpec | None) -> Decoder:
         """The decoder itself."""
         return Decoder(
             self.contract,
-            self.plan.load().plan.spec if self.plan else None,
+            spec,
             max_bytes=self.max_bytes,
             latest=self.latest,
             reshape=load_mapping(Path(self.mapping)).reshape if self.mapping else None,
@@ -120,12 +140,24 @@ class _DecodeFn(beam.DoFn):
         self._by_reason = {reason: Metrics.counter(area, f"rejected_{reason}") for reason in Reason}
 
     def setup(self) -> None:
-        self._decode = self._rules.decoder().decode
+        self._use(self._rules.spec())
 
-    def process(self, payload: bytes) -> Iterator[Any]:
+    def start_bundle(self) -> None:
+        spec = self._rules.spec()
+        if spec is not self._spec:
+            self._use(spec)
+
+    def _use(self, spec: PlanSpec | None) -> None:
+        self._spec = spec
+        self._decode = self._rules.decoder(spec).decode
+
+    def process(self, arrived: bytes | PubsubMessage) -> Iterator[Any]:
         self._read.inc()
         tally.add("read")
+        payload, trace = (arrived, None) if isinstance(arrived, bytes) else (arrived.data, _trace(arrived))
         event = self._decode(payload)
+        if trace and isinstance(event, Signal | Outcome) and event.trace is None:
+            event = msgspec.structs.replace(event, trace=trace)
         if isinstance(event, Rejection):
             self._rejected.inc()
             self._by_reason[event.reason].inc()

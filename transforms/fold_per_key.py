@@ -24,7 +24,7 @@ from transforms.metrics import ACCOUNTS, STATE_UNREADABLE
 from transforms.one_process import check_one_process
 
 FoldSource = Fold[Any, Any] | Callable[[], Fold[Any, Any]]
-"""A fold that pickles small, or what yields one; the latter is called at each set-up, so it shares what is heavy.
+"""A fold that pickles small, or what yields one; the latter is called for each bundle, so it shares what is heavy.
 
 A source whose folds share something mutable among keys has two more methods: `fresh`, a fold that shares nothing with
 any other, and `turn`, which lets one thread at a time fold.
@@ -143,7 +143,7 @@ class _FoldFn(beam.DoFn):
         main = next(iter(outputs))
         self._tags = {contract: None if tag == main else tag for tag, contract in outputs.items()}
 
-    def setup(self) -> None:
+    def start_bundle(self) -> None:
         self._fold = load_fold(self._source)
 
     def _route(self, outputs: Iterable[Output]) -> Iterator[Any]:
@@ -196,8 +196,11 @@ class _FoldStateFn(_FoldFn):
     _CELL = ReadModifyWriteStateSpec("state", BytesCoder())
     _DUE = TimerSpec("due", TimeDomain.WATERMARK)
 
-    def setup(self) -> None:
-        super().setup()
+    def start_bundle(self) -> None:
+        was = getattr(self, "_fold", None)
+        super().start_bundle()
+        if self._fold is was:
+            return
         self._turn: AbstractContextManager[Any] = getattr(self._source, "turn", nullcontext)()
         self._blank = self._fold.encode(self._fold.initial())
 

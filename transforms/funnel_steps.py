@@ -16,8 +16,8 @@ class FunnelFn(beam.DoFn):
         self._plan = plan
         self._step = step
 
-    def setup(self) -> None:
-        """Load the plan."""
+    def start_bundle(self) -> None:
+        """Get the plan."""
         self._funnel = self._plan.load().funnel
 
     def process(self, element: Any) -> Iterator[Any]:

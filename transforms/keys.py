@@ -35,7 +35,7 @@ class _KeyFn(beam.DoFn):
     def __init__(self, fold: FoldSource) -> None:
         self._source = fold
 
-    def setup(self) -> None:
+    def start_bundle(self) -> None:
         self._fold = load_fold(self._source)
         self._encode = self._fold.encode_event
 

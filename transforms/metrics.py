@@ -11,6 +11,11 @@
 | accounting        | duplicates      | events dropped as seen before                               |
 | accounting        | dead_letters    | events refused after decoding, with a reason                |
 | state             | unreadable      | events and timers that met a state nobody could decode      |
+| sinks             | rows_refused    | rows that BigQuery did not or would not take: dead letters  |
+| sinks             | unpublished     | records too large for a message: dead letters               |
+| sinks             | retries         | requests to BigQuery that were tried again                  |
+| plan              | reloaded        | plans that took the place of another while running          |
+| plan              | refused         | plans that were not good enough to                          |
 
 The streaming direct runner keeps of each step only what its first bundle counted; other runners keep all. Of a
 finished run, `read - skipped = rejected + decided + observed + duplicates + dead_letters`.
@@ -30,6 +35,11 @@ ACCOUNTS: Mapping[Counted, Counter] = {
     counted: Metrics.counter(ACCOUNTING, counted.value) for counted in Counted
 }
 STATE_UNREADABLE: Counter = Metrics.counter("state", "unreadable")
+ROWS_REFUSED: Counter = Metrics.counter("sinks", "rows_refused")
+UNPUBLISHED: Counter = Metrics.counter("sinks", "unpublished")
+BIGQUERY_RETRIES: Counter = Metrics.counter("sinks", "retries")
+PLAN_RELOADED: Counter = Metrics.counter("plan", "reloaded")
+PLAN_REFUSED: Counter = Metrics.counter("plan", "refused")
 
 
 def accounted(result: PipelineResult) -> dict[Counted, int]:

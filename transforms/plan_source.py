@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from pathlib import Path
 from threading import Lock, RLock
 from typing import Any, Literal
 
@@ -11,9 +10,11 @@ from apache_beam.utils.shared import Shared
 
 from models.folds import Fold
 from models.funnel import Funnel
+from models.ledger import by_household
 from models.plan.compiled import Plan
 from models.volumes import VolumeBook
 from models.volumes.book import Past
+from transforms.plan_watch import PlanWatch, plan_at
 
 FoldName = Literal["context", "ledger", "decide"]
 
@@ -64,6 +65,23 @@ class _SharedBook:
 _lock = Lock()
 _handles: dict[str, Shared] = {}
 _books: dict[str, _SharedBook] = {}
+_watches: dict[tuple[str, float], PlanWatch[LoadedPlan]] = {}
+
+
+def _watch(path: str, every_s: float) -> PlanWatch[LoadedPlan]:
+    with _lock:
+        if (path, every_s) not in _watches:
+            _watches[path, every_s] = PlanWatch(path, every_s, LoadedPlan, _refusal)
+        return _watches[path, every_s]
+
+
+def _refusal(old: Plan, new: Plan) -> str | None:
+    """Why a running job cannot go over to a plan: keys and workers were laid out for the old one."""
+    if old.shares_capacity != new.shares_capacity:
+        return "volume constraints came or went: how customers are spread over workers would change; start a new job"
+    if by_household(old.spec) != by_household(new.spec):
+        return "limits by household came or went: states would have other keys; start a new job"
+    return None
 
 
 def _shared(plan: Plan, past: Past) -> _SharedBook:
@@ -76,7 +94,7 @@ def _shared(plan: Plan, past: Past) -> _SharedBook:
 
 @dataclass(frozen=True)
 class PlanSource:
-    """The path of a plan: a snapshot that does not change while a pipeline runs.
+    """The path of a plan: a snapshot that does not change while a pipeline runs, or one that is looked at again.
 
     All steps of a process get the same loaded plan. Beam keeps only the object that was asked for last, so
     everything a step needs hangs on that one object.
@@ -91,20 +109,25 @@ class PlanSource:
     Args:
       path: Of the YAML file or folder.
       past: What was spent before the process.
+      refresh_s: Seconds between looks at the files; None: they are read once. A plan that takes the place of another
+        in a running job opens a book of capacity of its own, as after a restart.
     """
 
     path: str
     past: Past = "unknown"
+    refresh_s: float | None = None
 
     def load(self) -> LoadedPlan:
-        """The plan, loaded by the first who asks.
+        """The plan, loaded by the first who asks. Steps ask at the start of each bundle.
 
         Raises:
-          PlanError: The plan is not valid.
+          PlanError: The plan is not valid, and none that was is loaded.
         """
+        if self.refresh_s is not None:
+            return _watch(self.path, self.refresh_s).current()
         with _lock:
             handle = _handles.setdefault(self.path, Shared())
-        return handle.acquire(lambda: LoadedPlan(Plan.load(Path(self.path))))
+        return handle.acquire(lambda: LoadedPlan(plan_at(self.path)))
 
     @property
     def shares_capacity(self) -> bool:

@@ -1,6 +1,6 @@
 """Tallies for a progress display, in this process only; a run is accounted for by Beam's counters, not by these."""
 
-NAMES = ("read", "folded", "written")
+NAMES = ("read", "folded", "written", "published", "inserted")
 
 _counts: dict[str, int] | None = None
 

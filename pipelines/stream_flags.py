@@ -1,0 +1,150 @@
+"""The flags of a streaming job, and their frozen, checked form. No Beam: help must be quick."""
+
+import argparse
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pipelines.locate import UsageError, find_mapping, find_plan
+
+Method = Literal["storage_write_api", "streaming_inserts"]
+METHODS: tuple[Method, ...] = ("storage_write_api", "streaming_inserts")
+
+SUBSCRIPTIONS = {
+    "signals_subscription": "subscription that signals arrive on",
+    "outcomes_subscription": "subscription that outcomes arrive on",
+}
+TOPICS = {
+    "decisions_topic": "topic that decisions are published to",
+    "feedback_topic": "topic that feedback is published to",
+    "dead_letters_topic": "topic that dead letters are published to",
+}
+
+_PATH = re.compile(r"projects/[^/]+/(?P<kind>subscriptions|topics)/[A-Za-z][\w.~%+-]{2,254}")
+_SHORT = re.compile(r"[A-Za-z][\w.~%+-]{2,254}")
+_DATASET = re.compile(r"(?:(?P<project>[a-z][a-z0-9-]{4,28}[a-z0-9])[.:])?(?P<dataset>\w{1,1024})")
+
+
+def add_stream_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of a job between topics and tables; with them, the inputs are unbounded."""
+    for name, text in SUBSCRIPTIONS.items():
+        parser.add_argument(
+            f"--{name}", metavar="SUBSCRIPTION", help=f"{text}; a path, or a name in --project"
+        )
+    for name, text in TOPICS.items():
+        parser.add_argument(f"--{name}", metavar="TOPIC", help=f"{text}; a path, or a name in --project")
+    parser.add_argument(
+        "--bigquery_dataset",
+        metavar="DATASET",
+        help="dataset that holds the tables; without it nothing is written to tables",
+    )
+    parser.add_argument(
+        "--bigquery_method",
+        choices=METHODS,
+        default="storage_write_api",
+        help="storage_write_api for production, streaming_inserts for the emulator (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--plan_refresh",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="how often to look whether the plan has changed; 0: never (default: %(default)s)",
+    )
+
+
+@dataclass(frozen=True)
+class StreamConfig:
+    """What a streaming job is to do, checked. Topics and subscriptions are full paths."""
+
+    plan: str
+    signals_subscription: str
+    outcomes_subscription: str
+    decisions_topic: str
+    feedback_topic: str
+    dead_letters_topic: str
+    dataset: str | None
+    """`project.dataset`."""
+    method: Method = "storage_write_api"
+    refresh_s: float | None = 60.0
+    mapping: Path | None = None
+    composition: str = "fused"
+
+    @classmethod
+    def of(cls, args: argparse.Namespace, project: str | None) -> "StreamConfig":
+        """Check the flags.
+
+        Args:
+          args: As parsed.
+          project: The value of Beam's `--project`, for names that are no paths.
+
+        Raises:
+          UsageError: A flag is missing, or names nothing that could exist.
+        """
+        given = vars(args)
+        _refuse_files(given)
+        for name in [*SUBSCRIPTIONS, *TOPICS, "plan"]:
+            if not given.get(name):
+                raise UsageError(f"--{name} is missing; a streaming job needs all of its topics and a plan")
+        refresh = float(args.plan_refresh)
+        if refresh < 0:
+            raise UsageError("--plan_refresh: seconds are not negative; 0 stands for never")
+        if refresh and args.composition == "chained":
+            raise UsageError(
+                "--plan_refresh: a chained job keeps its plan, as its steps would change at different events; say 0"
+            )
+
+        def subscription(name: str) -> str:
+            return _path(name, given[name], "subscriptions", project)
+
+        def topic(name: str) -> str:
+            return _path(name, given[name], "topics", project)
+
+        return cls(
+            plan=args.plan if "://" in args.plan else str(find_plan(args.plan)),
+            mapping=find_mapping(args.mapping) if args.mapping else None,
+            dataset=_dataset(args.bigquery_dataset, project) if args.bigquery_dataset else None,
+            method=args.bigquery_method,
+            refresh_s=refresh or None,
+            composition=args.composition,
+            signals_subscription=subscription("signals_subscription"),
+            outcomes_subscription=subscription("outcomes_subscription"),
+            decisions_topic=topic("decisions_topic"),
+            feedback_topic=topic("feedback_topic"),
+            dead_letters_topic=topic("dead_letters_topic"),
+        )
+
+
+def streams(args: argparse.Namespace) -> bool:
+    """Whether the flags ask for a streaming job."""
+    return any(vars(args).get(name) for name in [*SUBSCRIPTIONS, *TOPICS])
+
+
+def _refuse_files(given: Mapping[str, object]) -> None:
+    for name in ("signals", "outcomes", "out"):
+        if given.get(name):
+            raise UsageError(f"--{name}: a job reads and writes either files or topics, not both")
+
+
+def _path(flag: str, name: str, kind: str, project: str | None) -> str:
+    found = _PATH.fullmatch(name)
+    if found and found["kind"] == kind:
+        return name
+    if not _SHORT.fullmatch(name):
+        raise UsageError(
+            f"--{flag}: {name!r} is neither projects/PROJECT/{kind}/NAME nor a name of three characters or more"
+        )
+    if not project:
+        raise UsageError(f"--{flag}: {name!r} needs --project, or write projects/PROJECT/{kind}/{name}")
+    return f"projects/{project}/{kind}/{name}"
+
+
+def _dataset(name: str, project: str | None) -> str:
+    found = _DATASET.fullmatch(name)
+    if not found:
+        raise UsageError(f"--bigquery_dataset: {name!r} is not DATASET or PROJECT.DATASET")
+    if not (found["project"] or project):
+        raise UsageError(f"--bigquery_dataset: {name!r} needs --project, or write PROJECT.{name}")
+    return f"{found['project'] or project}.{found['dataset']}"

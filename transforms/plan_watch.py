@@ -1,0 +1,132 @@
+"""PlanWatch: sees that a plan's files have changed, loads the new plan beside the old one, swaps when it is good."""
+
+import logging
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from threading import Lock, Thread
+from typing import Generic, TypeVar
+
+from apache_beam.io.filesystem import FileMetadata
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.metrics.metricbase import Counter
+
+from models.plan.compiled import Plan
+from models.plan.load import PlanError
+from models.propensity.artifact import ArtifactError
+from transforms.metrics import PLAN_REFUSED, PLAN_RELOADED
+
+_LOGGER = logging.getLogger(__name__)
+
+Loaded = TypeVar("Loaded")
+Stamp = tuple[tuple[str, int, float], ...]
+
+
+def plan_at(path: str) -> Plan:
+    """The plan at a local path, or at one that Beam's file systems know, e.g. `gs://BUCKET/plans/current`.
+
+    Raises:
+      PlanError: It is not valid.
+      ArtifactError: Its model is not.
+      OSError: It cannot be read.
+    """
+    if "://" not in path:
+        return Plan.load(Path(path))
+    with tempfile.TemporaryDirectory(prefix="nextbeam-plan-") as folder:
+        for found in _remote(path):
+            target = Path(folder, "plan", PurePosixPath(found.path).relative_to(PurePosixPath(path)))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with FileSystems.open(found.path) as source:
+                target.write_bytes(source.read())
+        return Plan.load(Path(folder, "plan"))
+
+
+def stamp_of(path: str) -> Stamp:
+    """What changes when the plan's files do: their names, sizes and times."""
+    return tuple(sorted(_stamps(path)))
+
+
+def _stamps(path: str) -> Iterator[tuple[str, int, float]]:
+    if "://" in path:
+        for each in _remote(path):
+            yield each.path, each.size_in_bytes, each.last_updated_in_seconds or 0.0
+        return
+    local = Path(path)
+    for file in [local] if local.is_file() else local.rglob("*"):
+        if file.is_file():
+            about = file.stat()
+            yield str(file), about.st_size, about.st_mtime
+
+
+def _remote(path: str) -> list[FileMetadata]:
+    matched = FileSystems.match([path, f"{path.rstrip('/')}/**"])
+    return [each for result in matched for each in result.metadata_list]
+
+
+class PlanWatch(Generic[Loaded]):
+    """The last good plan at a path.
+
+    Whoever asks gets what is loaded, at once; a look at the files is due every `every_s`, and a changed plan is loaded
+    in a thread of its own. One that is not good, or that a running job cannot take over, is refused whole: the old
+    one stays, a warning says why, once, and `plan/refused` counts.
+
+    Args:
+      path: As for `plan_at`.
+      every_s: Seconds between looks.
+      build: What to make of a plan.
+      refusal: Why a plan cannot take the place of another in a running job; None: it can.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        every_s: float,
+        build: Callable[[Plan], Loaded],
+        refusal: Callable[[Plan, Plan], str | None],
+    ) -> None:
+        self._path = path
+        self._every_s = every_s
+        self._build = build
+        self._refusal = refusal
+        self._busy = Lock()
+        self._stamp = stamp_of(path)
+        self._plan = plan_at(path)
+        self._current = build(self._plan)
+        self._due = time.monotonic() + every_s
+        self._uncounted: list[Counter] = []
+
+    def current(self) -> Loaded:
+        """What is loaded. Never waits for the files."""
+        if time.monotonic() >= self._due and self._busy.acquire(blocking=False):
+            self._due = time.monotonic() + self._every_s
+            Thread(target=self._look, name="plan-watch", daemon=True).start()
+        while self._uncounted:  # Beam counts only in the thread of a step
+            self._uncounted.pop().inc()
+        return self._current
+
+    def _look(self) -> None:
+        try:
+            stamp = stamp_of(self._path)
+            if stamp != self._stamp and stamp:  # an empty folder is one that is being written
+                self._stamp = stamp
+                self._take(plan_at(self._path))
+        except (PlanError, ArtifactError, OSError, ValueError) as error:
+            self._refuse(str(error))
+        finally:
+            self._busy.release()
+
+    def _take(self, plan: Plan) -> None:
+        if plan.digest == self._plan.digest:
+            return
+        why = self._refusal(self._plan, plan)
+        if why:
+            self._refuse(why)
+            return
+        self._current, self._plan = self._build(plan), plan
+        self._uncounted.append(PLAN_RELOADED)
+        _LOGGER.warning("the plan at %s is now %s", self._path, plan.digest)
+
+    def _refuse(self, why: str) -> None:
+        self._uncounted.append(PLAN_REFUSED)
+        _LOGGER.warning("the plan at %s was refused; %s decides on. %s", self._path, self._plan.digest, why)
