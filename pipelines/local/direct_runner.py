@@ -152,7 +152,7 @@ class _Reader(_PubSubReadEvaluator):
                 stamp = Timestamp.from_utc_datetime(message.publish_time)
                 bundle.output(GlobalWindows.windowed_value(element, timestamp=stamp))
             bundles = [bundle]
-        begin = PBegin(self._applied_ptransform.transform.pipeline)  # a read has no other input
+        begin = PBegin(cast("Any", self._applied_ptransform.transform).pipeline)  # a read has no other input
         return TransformResult(
             self, bundles, [context.create_bundle(begin)], None, {None: Timestamp.of(asked)}
         )
