@@ -65,3 +65,14 @@ def test_the_same_plan_has_the_same_findings():
 @pytest.mark.parametrize("case", CASES["near_misses"], ids=lambda case: case["case"])
 def test_what_only_just_has_an_effect_is_left_alone(folder, case):
     assert [str(remark) for remark in planted(folder, case) if remark.severity != "note"] == []
+
+
+def test_the_guide_lists_every_finding_with_its_severity():
+    guide = (ROOT / "docs" / "checking-plans.md").read_text(encoding="utf-8")
+    rows = [
+        [cell.strip() for cell in line.strip("|").split(" | ")]
+        for line in guide.splitlines()
+        if "| `" in line
+    ]
+    assert {code.strip("`"): severity for code, severity, *_ in rows} == CODES
+    assert all(len(row) == 4 and all(row) for row in rows)
