@@ -48,6 +48,7 @@ class Recorder:
         self._classes = [action.message_class for action in spec.actions]
         self._rules = tuple(rules)
         self._reasons = reasons
+        self._ranked_reasons = reasons if spec.arbitration.reasons_of == "ranked" else None
         self._removals: dict[int, Removal] = {}
         """By rule: what it removed last; most rules remove the same actions, or the same one, again and again."""
 
@@ -133,6 +134,7 @@ class Recorder:
         )
 
     def _plain_ranked(self, candidates: CandidateSet, allocation: Allocation) -> tuple[Candidate, ...]:
+        request, said = candidates.request, self._ranked_reasons
         propensities, weights, priorities = (
             candidates.propensities,
             candidates.context_weights,
@@ -150,6 +152,7 @@ class Recorder:
                     priority=priorities[action],
                     stage=stage,
                     rule=rule,
+                    reasons=said(request, action) if said else (),
                 )
                 for rank, (action, (stage, rule)) in enumerate(
                     zip(candidates.order, allocation.verdicts, strict=True), 1

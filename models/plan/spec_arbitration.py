@@ -87,8 +87,8 @@ class ArbitrationSpec(Spec, frozen=True, kw_only=True):
     context_weights: tuple[WeightSpec, ...] = ()
     reasons: Annotated[int, Meta(ge=0, le=10)] = 3
     """How many contributions a propensity carries."""
-    reasons_of: Literal["offers", "ranked"] = "ranked"
-    """Whose propensities: of what is offered, or of every candidate that was ranked."""
+    reasons_of: Literal["offers", "ranked"] = "offers"
+    """Whose propensities: of what is offered, or of every candidate that was ranked. All others can be computed."""
     smoothing: bool = False
     """Draw the model's propensity towards the starting propensity while there is little evidence."""
     propensity_threshold: Annotated[float, Meta(ge=0, lt=1)] = 0.0

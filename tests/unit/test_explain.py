@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from uk_bank import FOLDER
+from uk_bank import COMFORTABLE, FOLDER
 
 from models.experiments.arms import Arms
 from models.explain_customer import explain_to_customer
@@ -182,3 +182,28 @@ def test_contributions_of_every_action_sum_to_its_log_odds_removed_or_not(model)
             if each.factors is not None:
                 own = each.factors.model_propensity or each.factors.propensity
                 assert each.model_propensity == pytest.approx(own, abs=1e-9)
+
+
+def test_a_plan_can_have_the_reasons_of_every_ranked_candidate_recorded():
+    plan = Plan.load(FOLDER)
+    rules = msgspec.structs.replace(plan.spec.arbitration, reasons_of="ranked")
+    plan = dataclasses.replace(plan, spec=msgspec.structs.replace(plan.spec, arbitration=rules))
+    fold = plan.decide_fold()
+    signal = Signal(
+        signal_id="s",
+        customer_id="c1",
+        occurred_at=NOON,
+        type="page_view",
+        channel="web",
+        brand="alderbrook",
+        page="loans",
+        placements=("web_product_tiles",),
+        profile=dict(COMFORTABLE),
+    )
+    _, outputs = advance(fold, fold.initial(), signal)
+    decision = next(each for each in outputs if isinstance(each, Decision))
+    told = {each.action: each for each in explained(decision, plan).actions}
+    assert any(each.reasons for each in decision.ranked)
+    for each in decision.ranked:
+        largest = [part for part in told[each.action].contributions if part.contribution > 0]
+        assert [part for part in each.reasons if part.contribution > 0] == largest[:3]
