@@ -1,12 +1,13 @@
 """`nextbeam plan diff`: both plans over the same recorded events, each over its own evolving state."""
 
 import gc
+import signal
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context, resource_tracker
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -180,10 +181,26 @@ def _hands(task: Task, plans: tuple[Plan, Plan], processes: int) -> Iterator[Han
         yield _alone(Workshop(task, plans))
         return
     pool = ProcessPoolExecutor(processes, get_context("spawn"), initializer=_open, initargs=(task,))
+    others = set(active_children())
     try:
         yield _shared(pool)
+    except BaseException:  # an interrupt above all: what they are at is of no use
+        for child in set(active_children()) - others:
+            child.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Processes that start in here hear nothing of an interrupt: it is for the one that they serve."""
+    resource_tracker.ensure_running()  # it would lift the block
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _alone(workshop: Workshop) -> Hands:
@@ -201,7 +218,8 @@ def _shared(pool: Executor) -> Hands:
     def do(
         work: Work[Item, Result], items: Iterable[Item], progress: Callable[[int], None]
     ) -> Iterator[Result]:
-        futures = [pool.submit(_there, work, item) for item in items]
+        with _uninterrupted():
+            futures = [pool.submit(_there, work, item) for item in items]
         for future in futures:
             future.add_done_callback(lambda _: progress(1))
         for future in futures:

@@ -41,8 +41,10 @@ METHOD = (
     "Both plans were given the same recorded events in the order of event time, each over its own memory of contacts "
     "and suppressions. Recorded outcomes answer offers that the live plan made: where a plan made the same offer on "
     "the same signal, the outcome counts for it; where it did not, the outcome is left out, because nobody knows what "
-    "the customer would have done. Expected value is the sum of propensity x value over all offers, as each plan saw "
-    "them; realised value comes from recorded outcomes alone, so it favours the plan that was live."
+    "the customer would have done. Expected value is a forecast, not an observation: the sum of propensity x value "
+    "over all offers, with each plan's own propensities and values. Realised value comes from recorded outcomes alone, "
+    "so it favours the plan that was live. What customers did next, recorded after offers of the live plan, is the "
+    "same under both."
 )
 """What was done and how far it can be trusted."""
 

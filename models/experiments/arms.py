@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -58,6 +59,7 @@ class Arms:
         return 1.0
 
 
+@lru_cache(maxsize=1_024)
 def _hash(seed: str, customer_id: str) -> float:
     place = bucket_hash(seed, customer_id, 2)
     assert place is not None

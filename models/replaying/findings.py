@@ -23,12 +23,16 @@ def findings(
     if specs[1].care.waived and not specs[0].care.waived:
         yield _alarm(f"B waives the duty of care: {specs[1].care.waived}")
     a, b = tallies
+    if a.alike(b):
+        yield _note("no difference: what both plans did is the same in all that is counted here")
     if a.decisions and not b.decisions:
         yield _alarm("B decides nothing at all")
     yield from _refusals(sides)
     yield from _outcomes(sides, tallies, live)
     if sides[0].digest != sides[1].digest and any(_draws(spec) for spec in specs):
         yield _note("chance has a part in these plans (exploration): small differences may be luck")
+    if said := _values(specs):
+        yield _note(said)
     if sides[0].currency != sides[1].currency:
         yield _note(f"values of A are in {sides[0].currency}, of B in {sides[1].currency}: not converted")
 
@@ -78,6 +82,20 @@ def _outcomes(sides: tuple[Side, Side], tallies: tuple[Tally, Tally], live: str 
         )
     elif any(each[Link.UNNAMED] for each in links):
         yield _note("some outcomes name a rank but no action: only the live plan knows what it offered there")
+
+
+_NAMED = 3
+
+
+def _values(specs: tuple[PlanSpec, PlanSpec]) -> str:
+    """A plan that says an action is worth more expects more, whatever customers do."""
+    before, after = ({action.id: action.value for action in spec.actions} for spec in specs)
+    differ = [name for name, value in before.items() if name in after and after[name] != value]
+    if not differ:
+        return ""
+    named = ", ".join(f"{name} {before[name]:,g} -> {after[name]:,g}" for name in differ[:_NAMED])
+    more = f" and {len(differ) - _NAMED} more" if len(differ) > _NAMED else ""
+    return f"the same actions have other values under B ({named}{more}): expected values follow what each plan says"
 
 
 def _draws(spec: PlanSpec) -> bool:

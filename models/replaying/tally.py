@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -131,6 +131,14 @@ class Tally:
                 by_action[action] += count
         self.removals.clear()
         return self
+
+    def alike(self, other: "Tally") -> bool:
+        """Whether all that the plan did is the same; how outcomes were named does not count."""
+        return all(
+            getattr(self, each.name) == getattr(other, each.name)
+            for each in fields(self)
+            if each.name != "links"
+        )
 
     def add(self, other: "Tally") -> None:
         """Add what was counted over other customers; both are settled."""

@@ -114,7 +114,7 @@ def test_an_alarm_is_said_in_words_not_in_colour_alone(hostile):
     read = Read(hostile)
     text = " ".join("".join(read.texts).split())
     assert "ALARM" in text
-    assert "customers marked vulnerable get more marketing: 40 -> 70 offers" in text
+    assert "customers marked vulnerable get more marketing: 40 → 70 offers" in text
     assert "more marketing: " in text
     assert "plan A, plain" in text
     assert "plan B, striped" in text
