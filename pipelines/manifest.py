@@ -85,7 +85,7 @@ def read_manifest(folder: Path) -> tuple[Manifest, list[Finding]]:
         manifest = msgspec.convert(said, Manifest)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise UsageError(f"{str(path)!r} is no summary of a run: {error}") from None
-    if not manifest.files:
+    if not manifest.files and not manifest.seal:
         raise UsageError(f"{str(folder)!r} is of a version that did not seal its records; run it again")
     changed = json_seal(said) != manifest.seal
     return manifest, [Finding(kind=FindingKind.FILE_CHANGED, file=SUMMARY)] if changed else []

@@ -121,13 +121,23 @@ def _checked(out: Path, total: _Total) -> Manifest:
     manifest, changed = read_manifest(out)
     total.add(changed)
     total.add(check_files(out, manifest.files, _files_of(out)))
-    plan = compiled_plan_of(out)
+    try:
+        plan = compiled_plan_of(out)
+    except Exception as error:  # whatever damage does to what loads it
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UsageError(f"{_not_as_written(total)}{why[:500]}") from error
     if plan.digest != manifest.plan_digest:
         raise UsageError(
-            f"{out / PLAN} is plan {plan.digest}, but the run was decided by plan {manifest.plan_digest}; "
-            "put that one back"
+            f"{_not_as_written(total)}{out / PLAN} is plan {plan.digest}, "
+            f"but the run was decided by plan {manifest.plan_digest}; put that one back"
         )
     return manifest
+
+
+def _not_as_written(total: _Total) -> str:
+    """Which files of the plan and its model are not those of the run, before what came of it."""
+    changed = [each for each in total.findings if each.file.startswith((PLAN, f"{MODEL}/"))]
+    return "".join(f"{each}; " for each in changed)
 
 
 def _files_of(out: Path) -> list[Path]:

@@ -11,9 +11,12 @@ import msgspec
 import pyarrow.parquet as pq
 import pytest
 
+from models.audit.differences import differences
 from models.audit.findings import Finding, FindingKind
-from models.audit.seals import sealed
+from models.audit.seals import canonical, sealed
+from models.decide import DecideFold
 from pipelines import cli
+from pipelines.locate import UsageError
 from pipelines.manifest import check_files, json_seal, read_manifest, written_files
 from pipelines.replaying import replay
 from schemas import Decision, Feedback
@@ -36,6 +39,58 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(whole: Path, tmp_path: Path) -> Path:
     """A copy of it, in another place, to be changed."""
     return Path(shutil.copytree(whole, tmp_path / "copy"))
+
+
+def _again(whole: Path, folder: Path, events: Callable[[list[bytes]], list[bytes]], *flags: str) -> Path:
+    """The same bank decided again, its events delivered in another way."""
+    inputs = []
+    for kind in ("signals", "outcomes"):
+        lines = (whole.parent / "bank" / f"{kind}.jsonl").read_bytes().splitlines(keepends=True)
+        (folder / f"{kind}.jsonl").write_bytes(b"".join(events(lines)))
+        inputs.append(f"--{kind}={folder / f'{kind}.jsonl'}")
+    out = folder / "run"
+    assert cli.main(["run", "--quiet", *inputs, "--plan", "uk_bank", "--out", str(out), *flags]) == 0
+    return out
+
+
+def _shuffled(lines: list[bytes]) -> list[bytes]:
+    return random.Random(9).sample(lines, len(lines))
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        pytest.param(_shuffled, id="reordered-delivery"),
+        pytest.param(lambda lines: [line for line in lines for _ in range(2)], id="duplicated-delivery"),
+    ],
+)
+def test_a_run_of_events_delivered_in_another_way_recomputes_to_the_last_byte(
+    events, whole, tmp_path, capsys
+):
+    out = _again(whole, tmp_path, events)
+    assert read_manifest(out)[0].rows["decisions"] == read_manifest(whole)[0].rows["decisions"]
+    assert cli.main(["replay", str(out), "--jobs", "1"]) == 0
+    assert "recomputed: 0 bytes differ" in capsys.readouterr().out
+
+
+def test_a_run_whose_worker_was_killed_recomputes_to_the_last_byte(whole, tmp_path, monkeypatch, capsys):
+    """The keyed step fails half-way, once: the bundle is retried from its committed state, by a step set up anew."""
+    failures = iter([True])
+    step = DecideFold.step
+
+    def failing(fold: DecideFold, state: Any, event: Any, kin: Any = None) -> Any:
+        counted.append(event)
+        if len(counted) > 200 and next(failures, False):
+            raise RuntimeError("the worker died")
+        return step(fold, state, event, kin)
+
+    counted: list[Any] = []
+    monkeypatch.setattr(DecideFold, "step", failing)
+    with pytest.raises(RuntimeError, match="the worker died"):
+        _again(whole, tmp_path, list)
+    out = _again(whole, tmp_path, list)  # restarted: into the same folder
+    assert cli.main(["replay", str(out), "--jobs", "1"]) == 0
+    assert "recomputed: 0 bytes differ" in capsys.readouterr().out
 
 
 def _files(run: Path, name: str) -> list[Path]:
@@ -98,6 +153,99 @@ def test_a_bit_flipped_anywhere_in_a_file_names_the_file(table, run):
                 (FindingKind.FILE_CHANGED, file.relative_to(run).as_posix())
             ]
             file.write_bytes(sound)
+
+
+@pytest.mark.parametrize("name", ["plan.json", "model/model.json", "model/arrays.npz", "summary.json"])
+def test_a_bit_flipped_anywhere_in_the_plan_the_model_or_the_summary_names_the_file(name, run):
+    chance, file = random.Random(name), run / name
+    sound = file.read_bytes()
+    for _ in range(4):
+        _flip(file, chance.randrange(len(sound)), chance.randrange(8))
+        try:
+            said = [str(each) for each in replay(run, jobs=1).findings]
+        except UsageError as error:
+            said = [str(error)]
+        assert name in said[0]
+        file.write_bytes(sound)
+
+
+@pytest.mark.parametrize("table", ["decisions", "feedback", "sessions", "dead_letters"])
+def test_a_file_that_was_cut_off_is_named(table, run):
+    file = _files(run, table)[0]
+    file.write_bytes(file.read_bytes()[:-7])
+    report = replay(run, jobs=1)
+    named = {(each.kind, each.file) for each in report.findings}
+    assert (FindingKind.FILE_CHANGED, file.relative_to(run).as_posix()) in named
+    unreadable = (FindingKind.FILE_UNREADABLE, file.relative_to(run).as_posix())
+    assert (unreadable in named) == (table in {"decisions", "feedback"})
+
+
+def _random_bit(record: Decision | Feedback, chance: random.Random) -> Decision | Feedback:
+    """The record with one bit of its canonical bytes flipped, so that it still is one."""
+    data = canonical(record)
+    for _ in range(10_000):
+        flipped = bytearray(data)
+        flipped[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+        try:
+            now = msgspec.msgpack.decode(bytes(flipped), type=type(record))
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            continue
+        if canonical(now) != data:
+            return now
+    raise AssertionError("no bit can be flipped")
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("table", "contract"), [("decisions", Decision), ("feedback", Feedback)])
+def test_a_bit_flipped_in_any_record_is_named_by_record_and_field(table, contract, seed, run, capsys):
+    chance = random.Random(f"{table}{seed}")
+    changed: list[tuple[str, str]] = []
+
+    def flip(records: list[Any]) -> list[Any]:
+        at = chance.randrange(len(records))
+        records[at] = _random_bit(was := records[at], chance)
+        key = "decision_id" if contract is Decision else "feedback_id"
+        changed.append((getattr(records[at], key), differences(was, records[at])[0].field))
+        return records
+
+    _rewrite(chance.choice(_files(run, table)), contract, flip)
+    [(record, field)] = changed
+    mine = [each for each in _found(run, capsys) if each.record == record]
+    assert {each.kind for each in mine} & {FindingKind.RECORD_CHANGED, FindingKind.SURPLUS}
+    assert {each.field for each in mine} & {field, "record"}
+
+
+def test_a_record_that_was_added_is_named(run, capsys):
+    def copied(records: list[Decision]) -> list[Decision]:
+        forged = sealed(msgspec.structs.replace(records[0], decision_id="forged", signal_id="x", seal=""))
+        return [*records, forged]
+
+    _rewrite(_files(run, "decisions")[0], Decision, copied)
+    assert "forged" in {each.record for each in _found(run, capsys)}
+
+
+def test_records_that_changed_places_in_a_file_are_the_same_records_in_another_file(run, capsys):
+    file = _files(run, "decisions")[0]
+    _rewrite(file, Decision, lambda records: [records[1], records[0], *records[2:]], manifest=False)
+    found = _found(run, capsys)
+    assert [(each.kind, each.file) for each in found] == [
+        (FindingKind.FILE_CHANGED, file.relative_to(run).as_posix())
+    ]
+
+
+def test_records_that_took_each_others_numbers_are_named(run, capsys):
+    def swapped(records: list[Decision]) -> list[Decision]:
+        first = records[0]
+        other = next(each for each in records if each.ledger_sequence != first.ledger_sequence)
+        at = records.index(other)
+        records[0] = msgspec.structs.replace(first, ledger_sequence=other.ledger_sequence)
+        records[at] = msgspec.structs.replace(other, ledger_sequence=first.ledger_sequence)
+        said.extend((first.decision_id, other.decision_id))
+        return records
+
+    said: list[str] = []
+    _rewrite(_files(run, "decisions")[0], Decision, swapped)
+    assert set(said) <= {each.record for each in _found(run, capsys)}
 
 
 @pytest.mark.parametrize("seed", range(4))
