@@ -30,6 +30,6 @@ def record_check(contract: type[msgspec.Struct]) -> Callable[[Any], str | None]:
             return "text that UTF-8 cannot write"
         except OverflowError:
             return "an integer beyond 64 bits"
-        return None if same else "a number that is not finite, or a time without its offset"
+        return None if same else "a number that is not finite"
 
     return fault

@@ -142,6 +142,9 @@ def test_every_reason_that_decoding_can_give_is_in_the_table():
         Reason.UNATTRIBUTED,
         Reason.STATE_UNREADABLE,
         Reason.HOUSEHOLD_FULL,
+        Reason.ROW_INVALID,
+        Reason.ROW_REJECTED,
+        Reason.RECORD_TOO_LARGE,
     }
     assert {row.values[1] for row in REFUSED} == set(Reason) - later
 
