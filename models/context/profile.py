@@ -42,6 +42,8 @@ def customer_of(facts: bytes) -> dict[str, Any]:
 def too_long(profile: Profile) -> str | None:
     """The key of a fact that is too long to be remembered, if there is one."""
     for key, value in profile.items():
-        if value.__class__ in _SIZED and sum(map(len, value)) > MAX_FACT:
-            return key
+        if isinstance(value, _SIZED):
+            size = len(value) if isinstance(value, str) else sum(map(len, value))
+            if size > MAX_FACT:
+                return key
     return None

@@ -40,6 +40,8 @@ class _Limit(NamedTuple):
     """Actions it may refuse: in scope, and of no exempt class."""
     members: Mapping[str, int]
     """The actions that a key stands for."""
+    asked_from: int
+    """While no key counts so many, there is room for sure: most limits, most of the time."""
 
     def holds(self, channel: str, brand: str) -> bool:
         """Whether it is about offers of this brand in this channel."""
@@ -167,6 +169,8 @@ class ContactLimits:
             household=limit.whose == "household",
             actions=mask(inside),
             members={key: mask(indices) for key, indices in grouped.items()},
+            # contacts of unknown direction count for both, so two keys can make one count
+            asked_from=-(-limit.at_most // 2) if limit.each == "direction" else limit.at_most,
         )
 
     def _where(self, limit: LimitSpec) -> frozenset[str] | None:
@@ -222,9 +226,10 @@ class Counts:
 
         `among`: look at these limits only.
         """
+        peaks = self._peaks
         for index in range(len(self._limits)) if among is None else sorted(among):
             limit = self._limits[index]
-            if self._spare(limit) or not limit.holds(channel, self._brand):
+            if peaks[limit.tally] < limit.asked_from or not limit.holds(channel, self._brand):
                 continue
             bits = limit.refused(self._counts[limit.tally], channel, self._direction(channel))
             if bits:
@@ -235,7 +240,7 @@ class Counts:
         found: dict[int, dict[str, int]] = {}
         for index in self._by_treatment:
             limit = self._limits[index]
-            if self._spare(limit) or not limit.holds(channel, self._brand):
+            if self._peaks[limit.tally] < limit.asked_from or not limit.holds(channel, self._brand):
                 continue
             for key, count in self._counts[limit.tally].items():
                 bits = limit.members.get(key, 0) if count >= limit.at_most else 0
@@ -263,8 +268,3 @@ class Counts:
         found._counts = [dict(counts) for counts in self._counts]
         found._peaks = list(self._peaks)
         return found
-
-    def _spare(self, limit: _Limit) -> bool:
-        """Whether the limit has room for sure: most limits, most of the time."""
-        made = self._peaks[limit.tally]
-        return (made if limit.each != "direction" else 2 * made) < limit.at_most

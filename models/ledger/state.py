@@ -41,6 +41,17 @@ class Noted(msgspec.Struct, frozen=True, array_like=True, gc=False):
     action: str
     unit: str = ""
 
+    def told(self) -> LedgerNote:
+        """As a record tells of it."""
+        return LedgerNote(
+            sequence=self.sequence,
+            signal_id=self.signal_id,
+            noted_at=moment(self.at),
+            rule=self.rule,
+            action=self.action,
+            unit=self.unit,
+        )
+
 
 class Entry(NamedTuple):
     """What a record says of its place in the ledger: the change that it is, and those by signals before it."""
@@ -179,17 +190,7 @@ class Book:
     def enter(self, at: Micros) -> Entry:
         """Begin a change that a record will tell of; it takes the notes with it."""
         self._open(at)
-        notes = tuple(
-            LedgerNote(
-                sequence=note.sequence,
-                signal_id=note.signal_id,
-                noted_at=moment(note.at),
-                rule=note.rule,
-                action=note.action,
-                unit=note.unit,
-            )
-            for note in self.notes
-        )
+        notes = tuple([note.told() for note in self.notes]) if self.notes else ()
         self.notes = ()
         return Entry(self.sequence, self.since, notes)
 

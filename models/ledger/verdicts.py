@@ -53,12 +53,13 @@ class Judge:
     def verdicts(self, order: Sequence[int], offered: int) -> list[Verdict]:
         """What became of each candidate, in their order."""
         anywhere = set().union(*self._refused.values())
+        by_priority = not self._stopped and not self._plan.bundles.tied
         found = []
         for action in order:
             if offered >> action & 1:
                 verdict = _OFFERED
             elif self._allowed >> action & 1:
-                verdict = self._passed_over(action)
+                verdict = _OUTRANKED if by_priority else self._passed_over(action)
             elif action not in anywhere:
                 verdict = _NO_TREATMENT
             else:
