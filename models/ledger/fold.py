@@ -160,7 +160,7 @@ class LedgerFold:
         """The ledger itself: for those who take `DecideFold` or this one."""
         return state
 
-    def with_ledger(self, state: LedgerState, ledger: LedgerState) -> LedgerState:
+    def with_ledger(self, _: LedgerState, ledger: LedgerState) -> LedgerState:
         """Another ledger in its place."""
         return ledger
 
