@@ -203,6 +203,20 @@ def test_vulnerable_customers_hear_of_fewer_things():
     assert set(others) == {1.0}
 
 
+def test_investments_are_switched_off_where_their_prices_are_late_and_nowhere_else():
+    wealthy = {**COMFORTABLE, "savings_balance": 60_000.0}
+    now, before = request(wealthy), request(wealthy, requested_at=datetime(2026, 2, 27, 16, 29, tzinfo=UTC))
+    assert offerable(now, "app", group="investments") == set()
+    assert offerable(now, "web", group="investments")
+    assert offerable(before, "app", group="investments")
+
+
+def test_held_out_customers_hear_of_what_they_need_and_of_no_offers():
+    assert let_through(request(COMFORTABLE, arm="holdout"), message_class="marketing") == set()
+    serviced = let_through(request(COMFORTABLE), message_class="service")
+    assert let_through(request(COMFORTABLE, arm="holdout"), message_class="service") == serviced != set()
+
+
 def test_the_web_is_never_empty():
     unknown = request({"status": "active", "age": 40}, page="home")
     assert "good-to-know" in offerable(unknown, "web")
