@@ -159,7 +159,7 @@ def pressure(found: Iterable[Decision]) -> list[int]:
 
 # Histories: events of one customer in the order of their times.
 
-GAPS = (0.0, 0.2, 1.0, 5.0, 11.0, 24.0, 24.0, 50.0)
+GAPS = (0.0, 0.2, 1.0, 5.0, 11.0, 24.0)
 """Hours. Limits and pauses are whole hours, so that their edges are hit."""
 
 
@@ -167,7 +167,7 @@ GAPS = (0.0, 0.2, 1.0, 5.0, 11.0, 24.0, 24.0, 50.0)
 def histories(draw: st.DrawFn, *, most: int = 24, placements: Sequence[str] = PLACEMENTS) -> list[Signal]:
     """Requests for one placement each, opt-outs, and news about the customer."""
     hours, events = 0.0, [known()]
-    for number in range(draw(st.integers(1, most))):
+    for number in range(draw(st.integers(6, most))):
         hours += draw(st.sampled_from(GAPS))
         brand = draw(st.sampled_from(("harbour", "meadow")))
         match draw(st.sampled_from(("ask", "ask", "ask", "ask", "opt out", "news"))):

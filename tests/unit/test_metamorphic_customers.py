@@ -215,7 +215,7 @@ def test_what_is_exempt_is_what_the_plan_says():
 def test_each_refund_makes_room_for_at_most_one_contact_more(kind):
     more = Counter()
 
-    @QUICK
+    @settings(QUICK, max_examples=120)
     @given(histories(), LIMITS, PAUSES, st.integers(1, 3), st.data())
     def holds(events, limits, pauses, refunds, data):
         plan = compiled(bank(contact={"limits": limits, "suppressions": pauses}))

@@ -48,7 +48,7 @@ from test_contact_policy import choices, life
 
 from schemas import OutcomeKind
 
-QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 ABOUT_MARKETING = {"classes": ["marketing"]}
 GROUPS = st.sampled_from(("lending", "deposits"))
 HOURS = st.sampled_from((1, 6, 24, 60))
