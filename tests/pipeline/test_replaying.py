@@ -16,7 +16,7 @@ from models.audit.findings import Finding, FindingKind
 from models.audit.seals import canonical, sealed
 from models.decide import DecideFold
 from pipelines import cli
-from pipelines.locate import UsageError
+from pipelines.locate import OUTPUTS, UsageError
 from pipelines.manifest import check_files, json_seal, read_manifest, written_files
 from pipelines.replaying import replay
 from schemas import Decision, Feedback
@@ -73,8 +73,38 @@ def test_a_run_of_events_delivered_in_another_way_recomputes_to_the_last_byte(
     assert "recomputed: 0 bytes differ" in capsys.readouterr().out
 
 
-def test_a_run_whose_worker_was_killed_recomputes_to_the_last_byte(whole, tmp_path, monkeypatch, capsys):
-    """The keyed step fails half-way, once: the bundle is retried from its committed state, by a step set up anew."""
+def test_a_run_whose_workers_restart_before_every_event_recomputes_to_the_last_byte(
+    whole, tmp_path, monkeypatch, capsys
+):
+    """Nothing but what was committed, in bytes, is known to the step that gets the next event."""
+    step = DecideFold.step
+
+    def restarted(fold: DecideFold, state: Any, event: Any, kin: Any = None) -> Any:
+        restarts.append(event)
+        return step(fold, fold.decode(fold.encode(state)), event, kin)
+
+    restarts: list[Any] = []
+    monkeypatch.setattr(DecideFold, "step", restarted)
+    out = _again(whole, tmp_path, list)
+    assert len(restarts) > 500
+    assert cli.main(["replay", str(out), "--jobs", "1"]) == 0
+    assert "recomputed: 0 bytes differ" in capsys.readouterr().out
+    assert _records(out) == _records(whole)
+
+
+def _records(run: Path) -> set[bytes]:
+    files = ((name, file) for name in ("decisions", "feedback") for file in _files(run, name))
+    return {
+        canonical(record)
+        for name, file in files
+        for batch in pq.ParquetFile(file).read().to_batches()
+        for record in structs(OUTPUTS[name])(batch)
+    }
+
+
+def test_a_run_that_died_and_was_started_again_recomputes_to_the_last_byte(
+    whole, tmp_path, monkeypatch, capsys
+):
     failures = iter([True])
     step = DecideFold.step
 
@@ -88,7 +118,7 @@ def test_a_run_whose_worker_was_killed_recomputes_to_the_last_byte(whole, tmp_pa
     monkeypatch.setattr(DecideFold, "step", failing)
     with pytest.raises(RuntimeError, match="the worker died"):
         _again(whole, tmp_path, list)
-    out = _again(whole, tmp_path, list)  # restarted: into the same folder
+    out = _again(whole, tmp_path, list)
     assert cli.main(["replay", str(out), "--jobs", "1"]) == 0
     assert "recomputed: 0 bytes differ" in capsys.readouterr().out
 
