@@ -53,13 +53,16 @@ readers: setup .venv-readers/.installed ## Install the tools of others that test
 	@$(BIN)/uv pip install --quiet --native-tls --python .venv-readers/obp/bin/python --no-deps --require-hashes -r tests/conformance/obp.lock
 	@touch $@
 
+servers: setup ## Install the servers that run beside the pipeline here: emulators of Pub/Sub and BigQuery
+	@$(BIN)/python -m pipelines.local
+
 prove: setup ## Attack the folds with random histories: make prove ARGS="--seeds 1000000"
 	@PYTHONPATH=tests $(BIN)/python -m delivery $(ARGS)
 
 mutants: setup ## Plant faults in the code and see that tests find them: make mutants ARGS="--only volumes"
 	@PYTHONPATH=tests $(BIN)/python -m mutants.hunt $(ARGS)
 
-ci: lint types derived readers test ## Everything that guards the project
+ci: lint types derived readers servers test ## Everything that guards the project
 
 bench: setup ## Measure events per CPU second beside other ways to do the same job
 	@$(BIN)/python -m benchmarks.decide50 $(ARGS)
@@ -67,6 +70,7 @@ bench: setup ## Measure events per CPU second beside other ways to do the same j
 lock: ## Resolve the dependencies anew
 	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -c requirements.lock --extra dev pyproject.toml -o requirements-dev.lock
+	@cd pipelines/local && grep '^duckdb==' requirements-bigquery.in | ../../$(BIN)/uv pip compile -q --native-tls --upgrade --universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --override - requirements-bigquery.in -o requirements-bigquery.lock
 
 clean: ## Remove what was made here
-	@rm -rf .venv .venv-readers out .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build
+	@rm -rf .venv .venv-readers .venv-bigquery out .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build
