@@ -32,7 +32,7 @@ TESTS = {
     "models/ledger/suppressions.py": ("suppressions",),
     "models/ledger/attribution.py": ("attribution",),
     "models/ledger/fold.py": _LEDGER,
-    "models/ledger/state.py": _LEDGER,
+    "models/ledger/state.py": ("contact_limits", *_LEDGER),
     "models/ledger/deciding.py": ("contact_limits", *_LEDGER),
     "models/ledger/refusals.py": ("contact_limits", *_LEDGER),
     "models/ledger/offering.py": ("contact_limits", "ledger"),

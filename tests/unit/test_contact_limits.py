@@ -194,6 +194,15 @@ def test_a_slot_is_given_back_when_the_offer_never_arrived(kind, again):
     assert customer.offered(["loan"], day(1)) == again
 
 
+def test_of_two_contacts_at_one_moment_the_one_that_bounced_is_given_back():
+    customer = Customer(plan(limits=[{**LIMIT, "counts": "committed"}]))
+    for name in ("first", "second"):
+        assert customer.offered(["loan"], day(0), name=name) == ["loan"]
+    customer.report(OutcomeKind.DELIVERED, day(0.1), decision_id="d-first")
+    customer.report(OutcomeKind.BOUNCED, day(0.2), decision_id="d-second")
+    assert customer.offered(["loan"], day(1)) == []
+
+
 def test_a_full_memory_stops_marketing_and_nothing_else():
     limit = {**LIMIT, "at_most": 100, "per": "30d", "scope": {"groups": ["lending"]}}
     customer = Customer(plan(limits=[limit], contact={"keep": 16}))
