@@ -216,6 +216,16 @@ def test_exempt_messages_use_capacity_but_are_neither_priced_nor_refused():
     assert charges[NOTICE] == 0.0 < charges[OFFER]
 
 
+def test_capacity_is_kept_for_the_exempt_messages_to_come():
+    notices = [(MIDNIGHT + (2 * n + 1) * DAY // 180, [(NOTICE, 1.0)]) for n in range(4 * 90)]
+    asked = sorted([*notices, *stream(seed=5, days=4, per_day=50)])
+    made = offer_all(VolumeBook.of(daily(100)), asked)
+    for day in range(1, 4):  # on the first nobody knows what is to come
+        today = [one.action for one in made if MIDNIGHT + day * DAY <= one.at < MIDNIGHT + (day + 1) * DAY]
+        assert today.count(NOTICE) == 90
+        assert 5 <= today.count(OFFER) <= 15
+
+
 @pytest.mark.parametrize(
     ("about", "counted"),
     [
