@@ -25,11 +25,12 @@ Floats = NDArray[np.float64]
 _LARGEST = float(np.finfo(np.float64).max)
 _NEVER = 1e-9
 """What is less probable than this does not happen."""
-_SETTLED = 2e-6
+_SETTLED = 2e-5
 """Cells are cut until no probability moves by more."""
 _PARTS = 6
 """Of each contender's distribution, in the first grid."""
 _MOST_CUTS = 20
+_RUNGS = 12
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(4)
 
 
@@ -119,7 +120,7 @@ def _probability(offer: Offer, ranked: Sequence[Candidate]) -> float:
     names = [ranked[rank - 1].action for rank in offer.contenders]
     if offer.action not in names:
         raise ValueError(f"offer {offer.rank}: {offer.action!r} is not among its contenders")
-    return min(chances[names.index(offer.action)], 1.0)
+    return min(max(chances[names.index(offer.action)], _NEVER), 1.0)  # it happened: weights divide by it
 
 
 def _best_fixed(contenders: Sequence[Contender]) -> int | None:
@@ -192,18 +193,13 @@ class _Race:
     def _start(self, least: float) -> float:
         """The highest bid, not below `least`, under which practically nobody wins."""
         beneath, top = least, float(self.high.max(initial=0.0))
-        if top <= least or self._all_below(least) > _NEVER:
+        if top <= least or np.prod(self.upto(np.array([least]))[0]) > _NEVER:
             return least
-        for _ in range(40):
-            middle = 0.5 * (beneath + top)
-            if self._all_below(middle) > _NEVER:
-                top = middle
-            else:
-                beneath = middle
+        for _ in range(2):  # coarse is enough: a start that is too low costs a cell, not exactness
+            ladder = np.linspace(beneath, top, _RUNGS)
+            step = int(np.argmax(np.prod(self.upto(ladder), axis=1) > _NEVER))
+            beneath, top = float(ladder[max(step - 1, 0)]), float(ladder[step])
         return beneath
-
-    def _all_below(self, bid: float) -> float:
-        return float(np.prod(self.upto(np.array([bid]))[0]))
 
     def upto(self, bids: Floats) -> Floats:
         """P(bids no more than x, or nothing), of each x in `bids` (m,) and each contender: (m, n)."""
