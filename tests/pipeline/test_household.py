@@ -53,7 +53,9 @@ def unnumbered(found: tuple[Outputs, Accounts]) -> tuple[Outputs, Accounts]:
     outputs: Outputs = Counter()
     for (name, data), count in found[0].items():
         record = msgspec.msgpack.decode(data)
-        outputs[name, msgspec.json.encode({**record, "ledger_sequence": 0, "ledger_since": 0})] += count
+        notes = [{**note, "sequence": 0} for note in record.get("notes", ())]
+        blank = {"ledger_sequence": 0, "ledger_since": 0, "notes": notes}
+        outputs[name, msgspec.json.encode({**record, **blank})] += count
     return outputs, found[1]
 
 
@@ -72,7 +74,8 @@ def test_the_limit_matters(homes):
 def test_fused_and_chained_make_the_same_decisions(homes, decide):
     events = lives(homes, 400)
     outputs, accounts = _decided(decide, _created(events), BOUNDED, plan=homes)
-    assert (outputs, accounts) == plain(homes.load().fold("decide"), events, in_order=True)
+    expected, accounted = plain(homes.load().fold("decide"), events, in_order=True)
+    assert unnumbered((outputs, accounts)) == unnumbered((expected, accounted))
     assert sum(accounts.values()) == len(events)
     assert accounts[Counted.DECIDED] == sum(
         count for (name, _), count in outputs.items() if name == "Decision"
