@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 
+from models.simulation.days import CARD_PAYMENTS_PER_DAY, VISITS_PER_DAY
 from models.times import DAY, Micros, micros
 
 _SHARES = ("duplicates", "late", "malformed", "unattributed", "conversions_without_decision")
@@ -21,9 +22,8 @@ class SimulationConfig:
     start: datetime = datetime(2026, 3, 2, tzinfo=UTC)
     settle: timedelta = timedelta(days=1)
     """How long after the last day outcomes still come in; signals end with the last day."""
-    visits_per_day: float = 1.0
-    """Mean over customers; each has a pace of their own."""
-    card_payments_per_day: float = 1.2
+    visits_per_day: float = VISITS_PER_DAY
+    card_payments_per_day: float = CARD_PAYMENTS_PER_DAY
     duplicates: float = 0.01
     """Share of lines that come twice, byte for byte."""
     late: float = 0.02

@@ -3,27 +3,23 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
 from heapq import heappop, heappush
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from models.folds import Counted, Fold, advance
 from models.plan.spec import PlanSpec
-from models.simulation.banking import banking_of_day
 from models.simulation.config import SimulationConfig
 from models.simulation.customers import customer
+from models.simulation.days import day_at, introduce, write_day
 from models.simulation.draws import generator
-from models.simulation.life import life_of, news
+from models.simulation.life import life_of
 from models.simulation.person import Person
 from models.simulation.reactions import reactions
 from models.simulation.responses import Response, respond
 from models.simulation.scribe import Scribe
 from models.simulation.strays import strays_of_day
-from models.simulation.talks import talks_of_day
 from models.simulation.truth import ResponseModel
-from models.simulation.visits import Day, visits_of_day
-from models.times import DAY, HOUR, NEVER, Micros, micros, moment
+from models.times import DAY, NEVER, Micros, micros
 from schemas import DeadLetter, Decision, Outcome, Signal
 
 Event = Signal | Outcome
@@ -84,10 +80,8 @@ class _Life:
         return self._told
 
     def _introduction(self) -> Iterable[Signal]:
-        """The first profile: all that the bank knows when the simulation begins."""
         scribe = self._scribe("first")
-        brand = self._person.facts["brands"][0]
-        scribe.write(self._config.begins, "profile", "core", brand, profile=dict(self._person.facts))
+        introduce(self._person, scribe, self._config.begins)
         return scribe.written
 
     def _scribe(self, occasion: object) -> Scribe:
@@ -95,16 +89,17 @@ class _Life:
         return Scribe(identity, f"{identity}-{occasion}", self._teller.spec.placements)
 
     def _signals_of_day(self, number: int, begins: Micros) -> Iterator[Event]:
-        """Everything that begins on one day, drawn from what is true as it begins."""
         config, person = self._config, self._person
         draws = generator(config.seed, "day", person.customer.number, number)
-        day, scribe = _day(self._teller.spec.time_zone, begins), self._scribe(number + 1)
-        visits_of_day(draws, person, scribe, day, config.visits_per_day)
-        talks_of_day(draws, person, scribe, day)
-        banking_of_day(draws, person, scribe, day, config.card_payments_per_day)
-        for at, facts in news(person.life, begins, begins + DAY):
-            if changes := person.changed(facts):
-                scribe.write(at, "profile", "core", person.facts["brands"][0], profile=changes)
+        day, scribe = day_at(self._teller.spec.time_zone, begins), self._scribe(number + 1)
+        write_day(
+            draws,
+            person,
+            scribe,
+            day,
+            visits=config.visits_per_day,
+            card_payments=config.card_payments_per_day,
+        )
         yield from scribe.written
         yield from strays_of_day(draws, person.customer.customer_id, scribe, config.unattributed)
 
@@ -158,9 +153,3 @@ class _Life:
         brand = self._brands.get(outcome.decision_id or "", self._person.facts["brands"][0])
         if group is not None:
             self._enqueue(reactions(outcome, group, brand, self._person, self._config.seed))
-
-
-def _day(time_zone: str, begins: Micros) -> Day:
-    local = moment(begins).astimezone(ZoneInfo(time_zone))
-    since_midnight = timedelta(hours=local.hour, minutes=local.minute, seconds=local.second)
-    return Day(begins, since_midnight / timedelta(microseconds=HOUR), local.weekday(), local.day)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,6 +14,31 @@ from schemas import Outcome, OutcomeKind, Signal
 
 WEEK = 7 * DAY
 MONTH = 30 * DAY
+
+
+class Respondent(Protocol):
+    """What an answer depends on: the customer, what the bank knows of them, and how they have behaved."""
+
+    customer: Customer
+    facts: Facts
+
+    def views(self, topic: str, at: Micros) -> int:
+        """Events about the topic in the 7 days up to `at`: the feature views_TOPIC_7d."""
+
+    def impressions(self, at: Micros) -> int:
+        """Offers seen in the 7 days up to `at`: the feature impressions_7d."""
+
+    def times_seen(self, action: str, at: Micros) -> int:
+        """How often this action was seen in the 7 days up to `at`."""
+
+    def mood(self, at: Micros) -> float:
+        """Mean sentiment of the last 30 days' conversations, 0 without one: the feature sentiment_30d."""
+
+    def abandoned(self, at: Micros) -> float:
+        """How recently an application was left, half-life two days: the feature abandoned_lately."""
+
+    def changed(self, facts: Mapping[str, Any]) -> Facts:
+        """Those of the facts that are news."""
 
 
 @dataclass(slots=True)

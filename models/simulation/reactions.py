@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from models.simulation.draws import chance, generator
-from models.simulation.person import Person
+from models.simulation.person import Respondent
 from models.simulation.truth import topic_of
 from models.simulation.world import PAGES_OF, SETTLED, TAKEN_UP
 from models.times import MINUTE, SECOND, micros, moment
@@ -15,7 +15,7 @@ _UNSUBSCRIBES = 0.25
 """P(consent withdrawn | an e-mail or text was turned down)."""
 
 
-def reactions(outcome: Outcome, group: str, brand: str, person: Person, seed: int) -> Iterator[Signal]:
+def reactions(outcome: Outcome, group: str, brand: str, person: Respondent, seed: int) -> Iterator[Signal]:
     """Signals that follow an outcome, all later than it; ids derive from the outcome's."""
     if outcome.kind is OutcomeKind.CLICKED and outcome.channel in {"web", "app"}:
         yield _opened_page(outcome, group, brand, person)
@@ -25,7 +25,7 @@ def reactions(outcome: Outcome, group: str, brand: str, person: Person, seed: in
         yield _signal(outcome, brand, "profile", "core", "facts", MINUTE, profile=changes)
 
 
-def _opened_page(outcome: Outcome, group: str, brand: str, person: Person) -> Signal:
+def _opened_page(outcome: Outcome, group: str, brand: str, person: Respondent) -> Signal:
     topic = topic_of(group)
     page = next(iter(PAGES_OF[topic]))
     channel = str(outcome.channel)
@@ -42,7 +42,7 @@ def _opened_page(outcome: Outcome, group: str, brand: str, person: Person) -> Si
     )
 
 
-def _learned(outcome: Outcome, person: Person, seed: int) -> dict[str, Any]:
+def _learned(outcome: Outcome, person: Respondent, seed: int) -> dict[str, Any]:
     action, kind = str(outcome.action), outcome.kind
     if kind is OutcomeKind.REJECTED and outcome.channel in {"email", "sms"}:
         draws = generator(seed, "unsubscribe", outcome.customer_id, micros(outcome.occurred_at))

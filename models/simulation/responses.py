@@ -7,7 +7,7 @@ from types import MappingProxyType
 from numpy.random import Generator
 
 from models.simulation.draws import chance, generator, wait
-from models.simulation.person import Person
+from models.simulation.person import Respondent
 from models.simulation.truth import Answer, ResponseModel
 from models.times import micros, moment
 from schemas import Decision, Offer, Outcome, OutcomeKind
@@ -88,7 +88,7 @@ class _Story:
 
 
 def respond(
-    model: ResponseModel, person: Person, decision: Decision, offer: Offer, seed: int, by_action: float
+    model: ResponseModel, person: Respondent, decision: Decision, offer: Offer, seed: int, by_action: float
 ) -> Response:
     """Draw what becomes of one offer.
 

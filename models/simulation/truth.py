@@ -13,7 +13,7 @@ import numpy as np
 
 from models.plan.spec import PlanSpec
 from models.simulation.draws import generator
-from models.simulation.person import Person
+from models.simulation.person import Respondent
 from models.simulation.world import GROUP_TOPIC, PRODUCTS
 from models.times import Micros
 
@@ -140,7 +140,7 @@ class ResponseModel:
             for action, row in self._rows.items()
         ]
 
-    def answer(self, person: Person, action: str, placement: str, slot: int, at: Micros) -> Answer:
+    def answer(self, person: Respondent, action: str, placement: str, slot: int, at: Micros) -> Answer:
         """How likely this customer notices this offer here and now, and says yes.
 
         Actions that the plan does not know have no truth: KeyError.
@@ -170,7 +170,7 @@ def topic_of(group: str) -> str:
     return GROUP_TOPIC.get(group, "account_care")
 
 
-def drivers_of(person: Person, group: str, at: Micros) -> Sequence[float]:
+def drivers_of(person: Respondent, group: str, at: Micros) -> Sequence[float]:
     """The drivers' values for offers of a group, in the order of `DRIVERS`."""
     facts = person.facts
     ends = facts.get("mortgage_rate_ends_days")
