@@ -25,15 +25,18 @@ _REMEDY = (
     "`gcloud components install pubsub-emulator`, `apt install google-cloud-cli-pubsub-emulator` or "
     "`npx firebase-tools setup:emulators:pubsub` installs one"
 )
-# The collector with the fewest threads: it runs beside the pipeline. A heap for some hundred thousand messages.
-_JVM = ("-XX:+UseSerialGC", "-Xshare:auto", "-Xms64m", "-Xmx1g")
+# The collector with the fewest threads: it runs beside the pipeline. Out of memory is an end, not a crawl.
+_JVM = ("-XX:+UseSerialGC", "-Xshare:auto", "-Xms64m", "-XX:+ExitOnOutOfMemoryError")
 
 
 class PubsubEmulator(Server):
     """Pub/Sub in memory: what it knows is gone when it ends. PUBSUB_EMULATOR_HOST names one to use instead.
 
+    It keeps what a subscription got, acknowledged or not, until the subscription is deleted: its heap grows.
+
     Args:
       port: Where to listen; None: a free one is chosen.
+      heap_mb: How large its heap may become; None: as Java thinks fit, a quarter of the machine's memory.
     """
 
     name = "the Pub/Sub emulator"
@@ -42,12 +45,14 @@ class PubsubEmulator(Server):
         self,
         *,
         port: int | None = None,
+        heap_mb: int | None = None,
         folder: Path | None = None,
         limit_s: float = 120.0,
         environ: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(folder=folder, limit_s=limit_s, environ=environ)
         self._wanted = port
+        self._heap = () if heap_mb is None else (f"-Xmx{heap_mb}m",)
         self._port: int | None = None
 
     @property
@@ -71,7 +76,7 @@ class PubsubEmulator(Server):
     def _command(self) -> Sequence[str]:
         java, jar = find_java(self._environ), find_jar(self._environ)
         self._port = claim_port(self._port or self._wanted, what=self.name, flag="--pubsub_port")
-        return [str(java), *_JVM, "-jar", str(jar), f"--host={HOST}", f"--port={self._port}"]
+        return [str(java), *_JVM, *self._heap, "-jar", str(jar), f"--host={HOST}", f"--port={self._port}"]
 
 
 def find_java(environ: Mapping[str, str]) -> Path:

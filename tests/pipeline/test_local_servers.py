@@ -332,8 +332,9 @@ def _java() -> None:
 
 
 def test_pubsub_comes_back_on_its_port_after_a_crash(tmp_path):
-    with _started(PubsubEmulator(folder=tmp_path, environ=_plain())) as server:
+    with _started(PubsubEmulator(folder=tmp_path, heap_mb=256, environ=_plain())) as server:
         endpoint, pid = server.endpoint, server.pid
+        assert "-Xmx256m" in psutil.Process(pid).cmdline()
         server.kill()
         assert pid is not None
         assert _gone(pid, 0.5)
