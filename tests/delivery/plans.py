@@ -1,9 +1,12 @@
 """Two plans for histories of a small bank: B is A after a change of policy; both may be live in one history.
 
-A holds an experiment, B explores; both count contacts by customer, household and brand. Volumes are not here: their
-book is shared by all customers, no key's state, and is hosted whole and in event time (see `fold_together`), so
-that no delivery can reorder, repeat or tear what it is told.
-Their tests are in tests/unit/test_volumes.py and test_volume_decisions.py.
+A holds an experiment, B explores; both count contacts by customer, household and brand. Their limits look back equally
+far: contacts are remembered only as far as the limits of the plan look back, so that after a plan that looked back
+less, one that looks back further does not know all that it would count.
+
+Volumes are not here: their book is shared by all customers, no key's state, and is hosted whole and in event time (see
+`fold_together`), so that no delivery can reorder, repeat or tear what it is told. Their tests are in
+tests/unit/test_volumes.py and test_volume_decisions.py.
 """
 
 from functools import cache
@@ -114,7 +117,7 @@ _B_LIMITS = """
     - {id: email-per-2d, at_most: 1, per: 2d, each: customer, channels: [email]}
     - {id: brand-per-day, at_most: 3, per: 1d, each: customer, per_brand: true}
     - {id: action-per-day, at_most: 1, per: 1d, each: action}
-    - {id: all-per-2d, at_most: 6, per: 2d, each: customer}
+    - {id: all-per-3d, at_most: 6, per: 3d, each: customer}
     - {id: household-email, at_most: 1, per: 12h, each: customer, channels: [email], whose: household}
 """
 
