@@ -1,0 +1,195 @@
+"""Messages to topics and from subscriptions, a batch at a time.
+
+One call of the service carries many messages, and nothing is made of them but what they hold: what runs beside a
+pipeline on one machine must leave the processor to it.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from threading import Event
+from typing import Any, NamedTuple
+
+import grpc
+from google.pubsub_v1 import types
+
+from pipelines.locate import UsageError
+from pipelines.provisioning.endpoints import Endpoints
+
+Message = tuple[bytes, dict[str, str]]
+"""Payload and attributes."""
+
+_MOST_MESSAGES, _MOST_BYTES = 500, 4_000_000
+_MOST_IDS = 1_000
+_CALL_S, _PULL_S = 20.0, 3.0
+_PASSING = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.ABORTED,
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.UNKNOWN,
+    }
+)
+
+
+class Received(NamedTuple):
+    """One message that was pulled."""
+
+    ack_id: str
+    data: bytes
+    attributes: dict[str, str]
+    published: float
+    """Seconds since the epoch, by the clock of the service."""
+
+
+class StoppedError(Exception):
+    """We were asked to stop before the service answered."""
+
+
+class Topic:
+    """Publishes to one topic, and waits until the service has what was published.
+
+    Args:
+      endpoints: Where the service is.
+      name: `projects/PROJECT/topics/TOPIC`.
+      stop: Ends waiting for a service that does not answer.
+    """
+
+    def __init__(self, endpoints: Endpoints, name: str, stop: Event) -> None:
+        self._name, self._stop = name, stop
+        self._client = endpoints.publisher()
+        self._publish = _stub(self._client, "Publisher/Publish", types.PublishRequest, types.PublishResponse)
+
+    def publish(self, messages: Sequence[Message]) -> None:
+        """All of them, in as few calls as possible; tried again until the service has them.
+
+        Raises:
+          StoppedError: Before that we were asked to stop.
+          UsageError: There is no such topic, or it is not ours.
+        """
+        make = types.PublishRequest.pb()
+        for batch in _batches(messages):
+            request = make(topic=self._name)
+            for data, attributes in batch:
+                request.messages.add(data=data, attributes=attributes)
+            _insist(self._publish, request, self._name, self._stop)
+
+
+class Subscription:
+    """Pulls from one subscription; what is not acknowledged comes again.
+
+    Args:
+      endpoints: Where the service is.
+      name: `projects/PROJECT/subscriptions/SUBSCRIPTION`.
+      stop: Ends waiting for a service that does not answer.
+    """
+
+    def __init__(self, endpoints: Endpoints, name: str, stop: Event) -> None:
+        self._name, self._stop = name, stop
+        self._client = client = endpoints.subscriber()
+        empty = _empty()
+        self._pull = _stub(client, "Subscriber/Pull", types.PullRequest, types.PullResponse)
+        self._acknowledge = _stub(client, "Subscriber/Acknowledge", types.AcknowledgeRequest, empty)
+        self._extend = _stub(client, "Subscriber/ModifyAckDeadline", types.ModifyAckDeadlineRequest, empty)
+
+    def pull(self, most: int = 1_000) -> list[Received]:
+        """What there is; waits a few seconds if there is nothing.
+
+        Raises:
+          StoppedError: We were asked to stop.
+          UsageError: There is no such subscription, or it is not ours.
+        """
+        request = types.PullRequest.pb()(subscription=self._name, max_messages=most)
+        answer = _insist(self._pull, request, self._name, self._stop, limit_s=_PULL_S)
+        if answer is None:
+            return []
+        return [
+            Received(
+                each.ack_id,
+                each.message.data,
+                dict(each.message.attributes),
+                each.message.publish_time.seconds + each.message.publish_time.nanos / 1e9,
+            )
+            for each in answer.received_messages
+        ]
+
+    def acknowledge(self, ack_ids: Sequence[str]) -> None:
+        """They need not come again."""
+        for ids in _slices(ack_ids):
+            request = types.AcknowledgeRequest.pb()(subscription=self._name, ack_ids=ids)
+            _insist(self._acknowledge, request, self._name, self._stop)
+
+    def extend(self, ack_ids: Sequence[str], seconds: int) -> None:
+        """They shall not come again for so long."""
+        for ids in _slices(ack_ids):
+            request = types.ModifyAckDeadlineRequest.pb()(
+                subscription=self._name, ack_ids=ids, ack_deadline_seconds=seconds
+            )
+            _insist(self._extend, request, self._name, self._stop)
+
+
+def _stub(client: Any, method: str, request: Any, response: Any) -> Callable[..., Any]:
+    """A call of the service, over the client's channel and with its credentials, on bare protobuf messages."""
+    answer = response if hasattr(response, "FromString") else response.pb()
+    return client.transport.grpc_channel.unary_unary(
+        f"/google.pubsub.v1.{method}",
+        request_serializer=request.pb().SerializeToString,
+        response_deserializer=answer.FromString,
+    )
+
+
+def _empty() -> Any:
+    from google.protobuf.empty_pb2 import Empty  # noqa: PLC0415  (its name is made when it is imported)
+
+    return Empty
+
+
+def _insist(
+    call: Callable[..., Any], request: Any, name: str, stop: Event, *, limit_s: float = _CALL_S
+) -> Any:
+    """The answer, however often it takes; None where nothing came in the time that a pull waits."""
+    pause = 0.1
+    while True:
+        try:
+            return call(request, timeout=limit_s)
+        except grpc.RpcError as error:
+            code = error.code()
+            if code is grpc.StatusCode.DEADLINE_EXCEEDED and limit_s == _PULL_S:
+                return None
+            if code not in _PASSING:
+                raise UsageError(f"{name}: {code.name.lower()}: {error.details()}") from error
+        if stop.wait(pause):
+            raise StoppedError
+        pause = min(2.0, 2 * pause)
+
+
+def _batches(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
+    start = size = 0
+    for end, (data, _) in enumerate(messages):
+        if end > start and (end - start >= _MOST_MESSAGES or size + len(data) > _MOST_BYTES):
+            yield messages[start:end]
+            start, size = end, 0
+        size += len(data)
+    if start < len(messages):
+        yield messages[start:]
+
+
+def _slices(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (ids[start : start + _MOST_IDS] for start in range(0, len(ids), _MOST_IDS))
+
+
+def pulled(subscription: Subscription, stop: Event, *, pause_s: float) -> Iterator[list[Received]]:
+    """Batches until we are asked to stop; a pause after each gathers more for the next, unless there is a backlog."""
+    most = 1_000
+    while not stop.is_set():
+        started = time.monotonic()
+        try:
+            batch = subscription.pull(most)
+        except StoppedError:
+            return
+        if batch:
+            yield batch
+        if len(batch) < 100:  # the emulator's largest answer
+            stop.wait(max(0.0, started + pause_s - time.monotonic()))
