@@ -1,17 +1,21 @@
 """BigQuery SQL over the outputs of a run, on DuckDB: the same text runs in both."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-import sqlglot
-from sqlglot import exp
 
-from pipelines.locate import OUTPUTS, UsageError, run_folder
+from models.plan.load import PlanError, load_plan
+from pipelines.locate import OUTPUTS, PLAN, UsageError, run_folder
+from pipelines.sql.limits import PLAN_LIMITS, plan_limits
+from pipelines.sql.local import create_limits, create_views, prepare
+from pipelines.sql.translate import tables_named, to_duckdb
+from pipelines.sql.views import VIEWS, needed_for
 from pipelines.tables import attach
 
-TABLES = tuple(OUTPUTS)
+TABLES = (*OUTPUTS, PLAN_LIMITS)
+NAMES = (*TABLES, *VIEWS)
 
 
 @dataclass(frozen=True)
@@ -22,64 +26,34 @@ class Answer:
     rows: Sequence[tuple[object, ...]]
 
 
-def connect(out: Path) -> duckdb.DuckDBPyConnection:
+def connect(out: Path, asked: Iterable[str] = ()) -> duckdb.DuckDBPyConnection:
     """An in-memory DuckDB with the outputs of a run as views; it can read nothing else and write nothing.
+
+    `asked`: names of the views of `pipelines.sql` that are to be there too.
 
     Raises:
       UsageError: The folder holds no run.
     """
     run_folder(out)
     connection = duckdb.connect(":memory:")
-    connection.execute("SET TimeZone = 'UTC'")
+    prepare(connection)
     attach(connection, out)
+    _add_views(connection, out, set(asked))
     connection.execute(f"SET allowed_directories = ['{str(out.resolve()).replace(chr(39), chr(39) * 2)}']")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
 
 
-def to_duckdb(sql: str) -> str:
-    """BigQuery SQL as DuckDB SQL; project and dataset are dropped from the names of our tables.
-
-    Raises:
-      UsageError: The text is not one SELECT in BigQuery's dialect.
-    """
-    try:
-        statements = [s for s in sqlglot.parse(sql, read="bigquery") if s is not None]
-    except sqlglot.errors.ParseError as error:
-        first = error.errors[0] if error.errors else {}
-        where = f" (line {first.get('line')}, column {first.get('col')})" if first else ""
-        raise UsageError(f"not BigQuery SQL{where}: {first.get('description', error)}") from error
-    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
-        raise UsageError("one SELECT at a time; the outputs of a run are read only")
-    statement = statements[0].transform(_local_table)
-    _count_from_zero(statement)
-    return statement.sql(dialect="duckdb")
-
-
-def _count_from_zero(statement: exp.Expression) -> None:
-    """`WITH OFFSET` becomes `WITH ORDINALITY`, which counts from 1: select from it one less, under the same name."""
-    for unnest in list(statement.find_all(exp.Unnest)):
-        offset, alias = unnest.args.get("offset"), unnest.args.get("alias")
-        if not isinstance(offset, exp.Identifier):
-            continue
-        name = alias.columns[0].copy() if alias and alias.columns else exp.to_identifier("_item")
-        inner = unnest.copy()
-        inner.set("alias", exp.TableAlias(columns=[name.copy()]))
-        ordinal = exp.column(offset.copy())
-        subquery = exp.select(exp.column(name.copy()), exp.alias_(ordinal - 1, offset.copy())).from_(inner)
-        unnest.replace(
-            exp.Lateral(
-                this=subquery.subquery(), alias=exp.TableAlias(this=exp.to_identifier(f"_{name.name}_at"))
-            )
-        )
-
-
-def _local_table(node: exp.Expression) -> exp.Expression:
-    if isinstance(node, exp.Table) and node.name in TABLES:
-        node.set("db", None)
-        node.set("catalog", None)
-    return node
+def _add_views(connection: duckdb.DuckDBPyConnection, out: Path, asked: set[str]) -> None:
+    read = asked.union(*(view.needs for view in needed_for(asked)))
+    if PLAN_LIMITS in read:
+        try:
+            loaded = load_plan(out / PLAN)
+        except PlanError as error:
+            raise UsageError(f"the plan of the run cannot be read: {error}") from error
+        create_limits(connection, plan_limits(loaded.spec, loaded.digest))
+    create_views(connection, asked, TABLES)
 
 
 def query(sql: str, out: Path) -> Answer:
@@ -88,10 +62,11 @@ def query(sql: str, out: Path) -> Answer:
     Raises:
       UsageError: It is not SQL, or names what is not there.
     """
-    translated = to_duckdb(sql)
-    with connect(out) as connection:
+    translated = to_duckdb(sql, NAMES)
+    with connect(out, tables_named(sql)) as connection:
         try:
             cursor = connection.execute(translated)
         except duckdb.Error as error:
-            raise UsageError(f"{str(error).splitlines()[0]} (tables: {', '.join(TABLES)})") from error
+            known = f"tables: {', '.join(TABLES)}; views: {', '.join(VIEWS)}"
+            raise UsageError(f"{str(error).splitlines()[0]} ({known})") from error
         return Answer(tuple(d[0] for d in cursor.description), cursor.fetchall())
