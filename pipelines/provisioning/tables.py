@@ -10,7 +10,7 @@ from pipelines.provisioning.endpoints import Endpoints
 from pipelines.provisioning.resources import Resources, Table
 from pipelines.provisioning.topics import LIMIT_S, Change
 
-_CALL: dict[str, Any] = {
+CALL: dict[str, Any] = {
     "timeout": LIMIT_S,
     "retry": bigquery.DEFAULT_RETRY.with_timeout(LIMIT_S),
 }
@@ -47,13 +47,13 @@ def _ensure_dataset(resources: Resources, client: bigquery.Client) -> list[Chang
     wanted.location = resources.location
     wanted.labels = dict(resources.labels)
     try:
-        have = client.get_dataset(wanted.reference, **_CALL)
+        have = client.get_dataset(wanted.reference, **CALL)
     except exceptions.NotFound:
-        client.create_dataset(wanted, exists_ok=True, **_CALL)
+        client.create_dataset(wanted, exists_ok=True, **CALL)
         return [Change(wanted.dataset_id, "created")]
     if have.labels == wanted.labels:
         return []
-    client.update_dataset(wanted, ["labels"], **_CALL)
+    client.update_dataset(wanted, ["labels"], **CALL)
     return [Change(wanted.dataset_id, "set labels")]
 
 
@@ -61,9 +61,9 @@ def _ensure_table(table: Table, resources: Resources, client: bigquery.Client) -
     wanted = table_message(table, resources)
     name = resources.names.table(table.name)
     try:
-        have = client.get_table(wanted.reference, **_CALL)
+        have = client.get_table(wanted.reference, **CALL)
     except exceptions.NotFound:
-        client.create_table(wanted, exists_ok=True, **_CALL)
+        client.create_table(wanted, exists_ok=True, **CALL)
         return [Change(name, "created")]
     _check_layout(have, wanted, name)
     differ = []
@@ -75,7 +75,7 @@ def _ensure_table(table: Table, resources: Resources, client: bigquery.Client) -
         differ.append("labels")
     if not differ:
         return []
-    client.update_table(have, differ, **_CALL)
+    client.update_table(have, differ, **CALL)
     return [Change(name, f"set {', '.join(differ)}")]
 
 
