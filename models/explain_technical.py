@@ -6,7 +6,7 @@ from itertools import groupby
 from models.plan.spec import PlanSpec
 from schemas import Candidate, Decision, Offer, Stage
 
-_STAGES = {
+STAGES = {
     Stage.ACTION_AVAILABILITY: "not available (availability)",
     Stage.ACTION_EMERGENCY_EXCLUSION: "stopped (kill switch)",
     Stage.UNIVERSAL_HOLDOUT: "no marketing for this customer (holdout)",
@@ -111,11 +111,11 @@ def _not_offered(decision: Decision, whys: Mapping[str, str]) -> Iterator[str]:
     total = len(ranked) + sum(len(r.actions) for r in decision.removed)
     yield f"Why not the other {total} actions:"
     for stage, removals in groupby(decision.removed, key=lambda r: r.stage):
-        yield f"  {_STAGES.get(stage, stage)}"
+        yield f"  {STAGES.get(stage, stage)}"
         for removal in removals:
             yield f"    {removal.rule}: {_why(removal.rule, whys)}{', '.join(removal.actions)}"
     for stage, rest in groupby(sorted(ranked, key=_funnel_order), key=lambda c: c.stage):
-        yield f"  {_STAGES.get(stage, stage)}"
+        yield f"  {STAGES.get(stage, stage)}"
         for rule, candidates in groupby(rest, key=lambda c: c.rule):
             listed = ", ".join(f"{c.action} ({c.priority:.4g})" for c in candidates)
             yield f"    {rule}: {_why(rule, whys)}{listed}" if rule else f"    {listed}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.cli_audit import add_audit
 from pipelines.cli_export import add_export
+from pipelines.cli_live import add_live
 from pipelines.cli_plan import add_plan
 from pipelines.flags import Config, add_arguments
 from pipelines.locate import UsageError, find_plan, out_folder, run_folder
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_train(commands)
     add_plan(commands)
     add_export(commands)
+    add_live(commands)
     _add_demo(commands)
     return parser
 

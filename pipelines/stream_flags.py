@@ -22,6 +22,9 @@ TOPICS = {
     "dead_letters_topic": "topic that dead letters are published to",
 }
 
+READY = "reading; Ctrl-C stops"
+"""What a local job says once it reads."""
+
 _PATH = re.compile(r"projects/[^/]+/(?P<kind>subscriptions|topics)/[A-Za-z][\w.~%+-]{2,254}")
 _SHORT = re.compile(r"[A-Za-z][\w.~%+-]{2,254}")
 _DATASET = re.compile(r"(?:(?P<project>[a-z][a-z0-9-]{4,28}[a-z0-9])[.:])?(?P<dataset>\w{1,1024})")

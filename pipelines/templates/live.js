@@ -1,0 +1,233 @@
+"use strict";
+// Every text that is shown goes through textContent: what comes from customers stays text.
+const get = (id) => document.getElementById(id);
+const SVG = "http://www.w3.org/2000/svg";
+const set = (node, text) => { if (node.textContent !== text) node.textContent = text; };
+const make = (tag, className, text) => {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  if (text !== undefined) node.textContent = text;
+  return node;
+};
+const drawn = (tag, attributes) => {
+  const node = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  return node;
+};
+const whole = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
+const count = (number) => whole.format(number);
+const few = (number) => (number < 9.95 ? number.toFixed(1) : count(number));
+const share = (number) => `${(100 * number).toFixed(number < 0.0995 ? 1 : 0)}%`;
+const long = (ms) => (ms < 1000 ? `${count(ms)} ms` : `${(ms / 1000).toFixed(ms < 9950 ? 1 : 0)} s`);
+const clock = (at) => new Date(at).toLocaleTimeString("en-GB");
+
+// Curves: one polyline for each run of numbers; the last two minutes, the newest on the right.
+function curve(id, lines, label) {
+  const svg = get(id);
+  const length = lines[0].length;
+  const top = Math.max(1e-9, ...lines.flat().filter((value) => value !== null)) * 1.05;
+  svg.setAttribute("viewBox", `0 0 ${length - 1} 100`);
+  svg.setAttribute("aria-label", label);
+  const parts = [drawn("line", { x1: 0, x2: length - 1, y1: 100, y2: 100 })];
+  lines.forEach((values, which) => {
+    let run = [];
+    const close = () => {
+      if (run.length === 1) run.push(run[0].replace(/^[^,]*/, (x) => String(Number(x) + 0.5)));
+      if (run.length) parts.push(drawn("polyline", { points: run.join(" "), class: which ? "second" : "first" }));
+      run = [];
+    };
+    values.forEach((value, x) => {
+      if (value === null) close();
+      else run.push(`${x},${(100 - (100 * value) / top).toFixed(1)}`);
+    });
+    close();
+  });
+  svg.replaceChildren(...parts);
+}
+
+// Tables: rows stay where they are and only what has changed is written, so that a reader is not thrown off.
+function table(id, rows, key, fill) {
+  const body = get(id);
+  const known = new Map([...body.rows].map((row) => [row.dataset.key, row]));
+  const wanted = rows.map((row) => {
+    const node = known.get(key(row)) || make("tr");
+    node.dataset.key = key(row);
+    fill(node, row);
+    return node;
+  });
+  wanted.forEach((node, place) => { if (body.rows[place] !== node) body.insertBefore(node, body.rows[place] || null); });
+  while (body.rows.length > wanted.length) body.lastElementChild.remove();
+}
+function cell(row, place, text, className) {
+  let node = row.children[place];
+  if (!node) {
+    node = make(place ? "td" : "th");
+    if (!place) node.scope = "row";
+    row.append(node);
+  }
+  if (className !== undefined) node.className = className;
+  if (text !== undefined) set(node, text);
+  return node;
+}
+function meter(row, place, part, text) {
+  const node = cell(row, place, undefined, "bars");
+  if (!node.firstChild) {
+    const box = make("div", "meter");
+    const track = make("span");
+    track.append(make("i"));
+    box.append(track, make("b"));
+    node.append(box);
+  }
+  node.querySelector("i").style.width = `${Math.min(100, 100 * part).toFixed(1)}%`;
+  set(node.querySelector("b"), text);
+}
+
+function cards(state) {
+  const { totals, rates, curves, age } = state;
+  set(get("signals"), few(rates.signals));
+  set(get("signals-was"), `${count(totals.signals)} so far`);
+  curve("signals-curve", [curves.signals], `Signals a second over two minutes, now ${few(rates.signals)}`);
+  set(get("decided"), few(rates.decisions));
+  set(get("decided-was"), `${count(totals.decisions)} so far`);
+  curve("decided-curve", [curves.decisions], `Decisions a second over two minutes, now ${few(rates.decisions)}`);
+  set(get("age"), age ? `${long(age[0])} · ${long(age[1])}` : "–");
+  const worst = Math.max(0, ...curves.ages.map((pair) => (pair ? pair[1] : 0)));
+  if (!get("age-was").firstChild) {
+    get("age-was").append(make("span", "stroke"), "p50 ", make("span", "stroke second"), "p99 of the last minute", make("span"));
+  }
+  set(get("age-was").lastChild, worst ? `; curve to ${long(worst)}` : "");
+  curve("age-curve", [0, 1].map((which) => curves.ages.map((pair) => (pair ? pair[which] : null))),
+    age ? `Decision age over two minutes: now p50 ${long(age[0])}, p99 ${long(age[1])}` : "No decision in the last minute");
+  set(get("offers"), count(totals.offers));
+  set(get("offers-was"), `${count(totals.feedback)} answers to them`);
+  set(get("dead"), count(totals.dead_letters));
+  set(get("dead-was"), totals.signals ? `${share(totals.dead_letters / totals.signals)} of signals` : "");
+}
+
+function plans(state) {
+  set(get("plan"), state.plan.slice(0, 12));
+  get("plan").title = state.plan;
+  const now = state.plans.find((plan) => plan.digest === state.plan);
+  const before = state.plans.length - 1;
+  set(get("plans"), now ? `in force since ${clock(now.first)}${before > 0 ? `; ${before} before it` : ""}` : "has not decided yet");
+}
+
+function decision(told) {
+  const item = make("li");
+  item.dataset.id = told.id;
+  const details = make("details");
+  const summary = make("summary");
+  summary.append(make("span", "soft", clock(told.at)));
+  const what = make("span", told.offers.length ? "what" : "what none");
+  what.append(told.offers.length ? told.offers.map((offer) => offer.name).join(" · ") : "nothing offered");
+  what.append(make("span", "soft hidden", ". "));
+  what.append(make("div", "soft", `${told.customer}, ${told.brand}, ${told.channel}: ${told.asked}${told.silence ? ` (${told.silence.replaceAll("_", " ")})` : ""}`));
+  summary.append(what, make("span", "soft", told.age === null ? "" : long(told.age)));
+  details.append(summary);
+  for (const offer of told.offers.filter((each) => each.text)) {
+    details.append(make("p", "words", `${offer.place.replaceAll("_", " ")}: “${offer.text}”`));
+  }
+  details.append(make("pre", "", told.why));
+  item.append(details);
+  return item;
+}
+function decisions(state) {
+  const feed = get("feed");
+  const known = new Set([...feed.children].map((item) => item.dataset.id));
+  const fresh = state.decisions.filter((told) => !known.has(told.id));
+  const held = feed.querySelector("details[open]") !== null;
+  const hint = held && fresh.length
+    ? `${fresh.length === state.decisions.length ? "Many" : fresh.length} new ones wait until you close the one you read.`
+    : "At most two a second. Open one to read why; the list waits meanwhile.";
+  set(get("waiting"), hint);
+  if (held || !fresh.length) return;
+  const focused = document.activeElement && document.activeElement.closest("#feed li");
+  feed.prepend(...fresh.map(decision));
+  while (feed.children.length > state.decisions.length && feed.lastElementChild !== focused) feed.lastElementChild.remove();
+}
+
+function funnel(state) {
+  const most = Math.max(1e-9, ...state.funnel.map((step) => step.came));
+  table("funnel-rows", state.funnel, (step) => step.stage, (row, step) => {
+    cell(row, 0, step.stage);
+    cell(row, 1, few(step.came), "n");
+    cell(row, 2, step.left ? few(step.left) : "", "n");
+    meter(row, 3, step.came / most, "");
+  });
+  const silent = state.silent.map((each) => `${each.reason.replaceAll("_", " ")} ${count(each.decisions)}`);
+  set(get("silent"), silent.length ? `Nothing was offered: ${silent.join(", ")}.` : "");
+}
+
+function limits(state) {
+  table("limit-rows", state.limits, (limit) => limit.id, (row, limit) => {
+    cell(row, 0, limit.id);
+    cell(row, 1, limit.rule);
+    cell(row, 2, count(limit.contacts), "n");
+    meter(row, 3, limit.at_most ? limit.fullest / limit.at_most : 0, `${limit.fullest} of ${limit.at_most}`);
+    cell(row, 4, limit.contacts ? share(limit.last_places / limit.contacts) : "", "n");
+    cell(row, 5, count(limit.held_back), "n");
+    cell(row, 6, limit.over === null ? "not told" : count(limit.over), limit.over ? "n over" : "n");
+  });
+}
+
+function acceptance(state) {
+  get("acceptance").hidden = state.acceptance === null;
+  if (state.acceptance === null) return;
+  const rows = state.acceptance.filter((row) => row.offers);
+  const seen = rows.filter((row) => row.offers >= 20);
+  const top = Math.min(1, Math.max(0.1, ...seen.map((row) => Math.max(row.high, row.truth))) * 1.05);
+  set(get("truth"), "The simulated customers’ true chance of saying yes (a tick) beside what they said (a dot, with its 95% interval). "
+    + "An offer counts a minute after it was made, a message after half an hour." + (rows.length ? "" : " None counts yet."));
+  set(get("plot-head"), `0 to ${share(top)}`);
+  table("truth-rows", rows, (row) => row.name, (node, row) => {
+    node.className = row.name === "All offers" ? "whole" : "";
+    cell(node, 0, row.name);
+    cell(node, 1, count(row.offers), "n");
+    cell(node, 2, `${share(row.rate)}`, "n");
+    cell(node, 3, share(row.truth), "n");
+    const plot = cell(node, 4, undefined, "plot");
+    const x = (value) => (100 * Math.min(1, value / top)).toFixed(2);
+    const svg = drawn("svg", { viewBox: "0 0 100 20", preserveAspectRatio: "none", role: "img",
+      "aria-label": `${share(row.rate)}, between ${share(row.low)} and ${share(row.high)}; truth ${share(row.truth)}` });
+    svg.append(
+      drawn("line", { class: "span", x1: x(row.low), x2: x(row.high), y1: 10, y2: 10 }),
+      drawn("line", { class: "dot", x1: x(row.rate), x2: x(row.rate), y1: 10, y2: 10.01 }),
+      drawn("line", { class: "truth", x1: x(row.truth), x2: x(row.truth), y1: 0, y2: 20 }));
+    plot.replaceChildren(svg);
+  });
+}
+
+function letters(state) {
+  get("no-letters").hidden = state.dead_letters.length > 0;
+  table("letter-rows", state.dead_letters, (letter) => letter.reason, (row, letter) => {
+    cell(row, 0, letter.reason.replaceAll("_", " "));
+    cell(row, 1, count(letter.letters), "n");
+    cell(row, 2, letter.detail, "text");
+  });
+}
+
+function show(state) {
+  for (const part of [cards, plans, decisions, funnel, limits, acceptance, letters]) part(state);
+}
+
+let paused = false;
+let latest = JSON.parse(get("first").textContent);
+let lost = false;
+function link() {
+  set(get("link"), lost ? "connection lost; trying again" : paused ? `paused at ${clock(latest.at)}` : "live");
+  get("link").classList.toggle("lost", lost);
+}
+get("pause").addEventListener("click", () => {
+  paused = !paused;
+  get("pause").setAttribute("aria-pressed", String(paused));
+  if (!paused) show(latest);
+  link();
+});
+show(latest);
+const source = new EventSource("events");
+source.addEventListener("message", (event) => {
+  lost = false;
+  if (!paused) { latest = JSON.parse(event.data); if (!document.hidden) show(latest); }
+  link();
+});
+source.addEventListener("error", () => { lost = true; link(); });
