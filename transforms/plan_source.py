@@ -1,5 +1,6 @@
 """Where a worker gets its plan: a small value that pickles, and loads once per process."""
 
+import atexit
 import gc
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -68,6 +69,9 @@ _handles: dict[str, Shared] = {}
 _books: dict[str, _SharedBook] = {}
 _watches: dict[tuple[str, float], PlanWatch[LoadedPlan]] = {}
 
+atexit.register(gc.unfreeze)
+"""What is out of sight is not taken apart as the process ends, and extension modules say on stderr that it leaks."""
+
 
 def _watch(path: str, every_s: float) -> PlanWatch[LoadedPlan]:
     with _lock:
@@ -77,8 +81,12 @@ def _watch(path: str, every_s: float) -> PlanWatch[LoadedPlan]:
 
 
 def _loaded(plan: Plan) -> LoadedPlan:
-    """The plan, out of the collector's sight: to walk over the objects of a large plan takes 50 ms, each time."""
+    """The plan, out of the collector's sight: to walk over the objects of a large plan takes 50 ms, each time.
+
+    Until the next one is loaded: what is left of those before is collected then.
+    """
     loaded = LoadedPlan(plan)
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
     return loaded

@@ -316,10 +316,10 @@ def test_parquet_in_gives_what_json_lines_give(bank, tmp_path, capsys):
     assert decided == _rows(Path(f"{table}.out"), everything, capsys)
 
 
-def test_the_module_is_the_same_pipeline(bank, run, tmp_path, capsys):
-    flags = _run_flags(bank, tmp_path / "module")[2:]
-    done = subprocess.run([sys.executable, "-m", "pipelines.decisioning", *flags], cwd=ROOT, check=False)
-    assert done.returncode == 0
+def test_the_module_is_the_same_pipeline_and_says_nothing_as_it_ends(bank, run, tmp_path, capsys):
+    command = [sys.executable, "-m", "pipelines.decisioning", *_run_flags(bank, tmp_path / "module")[2:]]
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     ids = "SELECT decision_id FROM decisions ORDER BY 1"
     assert _rows(run, ids, capsys) == _rows(tmp_path / "module", ids, capsys)
 
