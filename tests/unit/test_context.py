@@ -86,6 +86,17 @@ def test_too_late_is_a_dead_letter_that_names_no_value_and_changes_nothing():
     assert (letter.customer_id, letter.occurred_at) == ("ana", late.occurred_at)
 
 
+def test_a_fact_counts_from_when_it_is_told_on_though_its_event_is_too_late_to_be_decided():
+    asks, late = signal(0, "asks", placements=("hero",), profile={"age": 30}), -2 * HOUR - 1
+    told = signal(late, "told", placements=("hero",), profile={"bereaved": True, "age": 29})
+    stale = signal(late - 1, "stale", "profile", profile={"bereaved": False})
+    _, outputs = run(FOLD, [asks, told, stale, told, signal(1, "next", placements=("hero",))])
+    assert [letter.reason for letter in outputs if isinstance(letter, DeadLetter)] == [Reason.TOO_LATE] * 3
+    before, after = (request.context.customer for request in requests(outputs))
+    assert before == {"age": 30}
+    assert after == {"age": 30, "bereaved": True}
+
+
 def test_a_redelivery_is_a_duplicate_even_if_it_comes_too_late():
     assert counted(run(FOLD, [signal(0), signal(DAY), signal(0)])[1])[-1] is Counted.DUPLICATE
 

@@ -106,7 +106,7 @@ def same(one: Signal | Outcome, other: Signal | Outcome) -> bool:
 
 
 def when(event: Signal | Outcome) -> datetime:
-    """When it happened. A marker is not older than what is known: then it would be too late to be believed."""
+    """When it happened. A marker is not older than what is known: what is told later takes it back."""
     return event.occurred_at
 
 
