@@ -13,7 +13,7 @@
 --   redelivered: Rows that repeat another: delivery is at least once, views count them once.
 --   conflicting: Ids with rows of different event times. It should be 0.
 --   unmatched: Feedback on an offer that is not there; decisions that name no session that is there.
-WITH decisions AS (
+WITH decided AS (
   SELECT decision_id, COUNT(*) AS copies, COUNT(DISTINCT decided_at) AS times
   FROM `${dataset}.decisions`
   GROUP BY decision_id
@@ -45,7 +45,7 @@ SELECT
   COALESCE(SUM(copies - times), 0) AS redelivered,
   COUNTIF(times > 1) AS conflicting,
   (SELECT unmatched FROM strangers) AS unmatched
-FROM decisions
+FROM decided
 UNION ALL
 SELECT
   'feedback',
