@@ -158,14 +158,20 @@ def _offer_row(dimension: str, name: str, of_a: Sums, of_b: Sums, a: Tally, b: T
 
 
 def _why(action: str, offers: Pair, a: Tally, b: Tally) -> Why | None:
-    """The rule whose removals of the action changed most, in the way that explains what its offers did."""
+    """The rule whose removals of the action changed most, in the way that explains what its offers did.
+
+    It is sought in the stage that explains most as a whole: in a stage, what one rule takes is what another leaves.
+    """
     sign = 1 if offers.change < 0 else -1
-    best: Why | None = None
+    stages: dict[Stage, list[Why]] = {}
     for stage, rule in _by_stage({**a.removed, **b.removed}):
         removed = Pair(_removed(a, stage, rule, action), _removed(b, stage, rule, action))
-        if sign * removed.change > (sign * best.removed.change if best else 0):
-            best = Why(stage=stage.value, rule=rule, removed=removed)
-    return best
+        stages.setdefault(stage, []).append(Why(stage=stage.value, rule=rule, removed=removed))
+    changes = {stage: sign * sum(why.removed.change for why in whys) for stage, whys in stages.items()}
+    most = max(changes, key=changes.__getitem__, default=None)
+    if most is None or changes[most] <= 0:
+        return None
+    return max(stages[most], key=lambda why: sign * why.removed.change)
 
 
 def _removed(tally: Tally, stage: Stage, rule: str, action: str) -> int:
