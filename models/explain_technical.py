@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 
 from models.plan.spec import PlanSpec
-from schemas import Candidate, Decision, Offer, Stage
+from schemas import Candidate, Decision, MessageClass, Offer, Stage
 
 STAGES = {
     Stage.ACTION_AVAILABILITY: "not available (availability)",
@@ -55,7 +55,7 @@ def _lines(decision: Decision, spec: PlanSpec) -> Iterator[str]:
     yield ""
     if decision.offers:
         for offer in decision.offers:
-            yield from _offered(offer, names, spec.currency)
+            yield from _offered(offer, names, _priority(offer, decision.arm, spec))
     else:
         reason = decision.no_action or ""
         yield f"Nothing is offered: {_SILENCE.get(reason, reason)}."
@@ -76,18 +76,32 @@ def _asked(decision: Decision, spec: PlanSpec) -> Iterator[str]:
     yield f"  plan {spec.name} {decision.plan_digest}, model {decision.model_digest or 'none (starting propensities)'}"
 
 
-def _offered(offer: Offer, names: Mapping[str, str], currency: str) -> Iterator[str]:
+def _offered(offer: Offer, names: Mapping[str, str], priority: str) -> Iterator[str]:
     yield f"{offer.rank}. {names.get(offer.action, offer.action)}  [{offer.action}, {offer.treatment}]"
     yield f"   in {offer.placement} slot {offer.slot}, {offer.issue}/{offer.group}, {offer.message_class}"
     first = "mandatory, so before all others; " if offer.mandatory else ""
-    yield (
-        f"   {first}priority {offer.priority:.4g} = propensity {offer.propensity:.4g}"
-        f" x context {offer.context_weight:.3g} x value {offer.value:g} {currency} x lever {offer.lever:.3g}"
-    )
+    yield f"   {first}{priority}"
     yield from _beside(offer)
     if offer.reasons:
         moved = ", ".join(f"{r.feature} {r.contribution:+.2f}" for r in offer.reasons)
         yield f"   propensity moved most by (log-odds): {moved}"
+
+
+def _priority(offer: Offer, arm: str, spec: PlanSpec) -> str:
+    """The priority as the product of the factors that counted, and those that did not."""
+    kind = next((each.kind for each in spec.experiments.arms if each.id == arm), "plan")
+    if kind == "random_action" and offer.message_class is MessageClass.MARKETING and not offer.mandatory:
+        return f"priority {offer.priority:.4g}, that of all marketing in this arm"
+    switches, bare = spec.arbitration, kind == "propensity_only"
+    factors = {
+        f"propensity {offer.propensity:.4g}": bare or switches.propensity,
+        f"context {offer.context_weight:.3g}": True,
+        f"value {offer.value:g} {spec.currency}": switches.value and not bare,
+        f"lever {offer.lever:.3g}": switches.levers and not bare and kind != "no_levers",
+    }
+    product = " x ".join(said for said, counts in factors.items() if counts)
+    rest = " and ".join(said for said, counts in factors.items() if not counts)
+    return f"priority {offer.priority:.4g} = {product}{f'; without {rest}' if rest else ''}"
 
 
 def _beside(offer: Offer) -> Iterator[str]:

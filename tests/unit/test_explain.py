@@ -16,6 +16,8 @@ from models.explain_record import explained
 from models.explain_technical import explain_technically
 from models.folds import advance
 from models.plan.compiled import Plan
+from models.plan.load import Loaded
+from models.plan.spec import ArmSpec, ContactSpec, ExperimentsSpec, IssueSpec
 from models.propensity.artifact import load
 from models.propensity.scorer import bind
 from models.propensity.sigmoid import propensities
@@ -146,6 +148,50 @@ def test_every_action_of_the_plan_is_told_of_once(situation):
     actions = explained(SITUATIONS[situation](), PLAN).actions
     assert sorted(each.action for each in actions) == sorted(each.id for each in PLAN.spec.actions)
     assert all(each.why for each in actions if each.stage != "Output")
+
+
+@pytest.mark.parametrize(
+    ("kind", "off", "priority"),
+    [
+        ("plan", (), "6.5 = propensity 0.05 x context 1 x value 100 GBP x lever 1.3"),
+        (
+            "plan",
+            ("value", "levers"),
+            "0.05 = propensity 0.05 x context 1; without value 100 GBP and lever 1.3",
+        ),
+        ("plan", ("propensity",), "130 = context 1 x value 100 GBP x lever 1.3; without propensity 0.05"),
+        ("no_levers", (), "5 = propensity 0.05 x context 1 x value 100 GBP; without lever 1.3"),
+        (
+            "propensity_only",
+            ("propensity",),
+            "0.05 = propensity 0.05 x context 1; without value 100 GBP and lever 1.3",
+        ),
+        ("random_propensity", (), "65 = propensity 0.5 x context 1 x value 100 GBP x lever 1.3"),
+        ("random_action", (), "3.25, that of all marketing in this arm"),
+    ],
+)
+def test_a_priority_is_told_as_the_product_of_the_factors_that_counted(kind, off, priority):
+    spec = msgspec.structs.replace(
+        PLAN.spec,
+        issues={**PLAN.spec.issues, "grow": IssueSpec(lever_percent=30)},
+        arbitration=msgspec.structs.replace(PLAN.spec.arbitration, **dict.fromkeys(off, False)),
+        experiments=ExperimentsSpec(arms=(ArmSpec(id="these", kind=kind, share=1.0),)),
+        contact=ContactSpec(),
+    )
+    fold = Plan.compile(Loaded(spec, PLAN.digest, PLAN.canonical, None)).decide_fold()
+    asked = Signal(
+        signal_id="s",
+        customer_id="c",
+        occurred_at=NOON,
+        type="page_view",
+        channel="web",
+        brand="harbour",
+        placements=("tiles",),
+        profile=AGREED,
+    )
+    [decision] = [each for each in fold.step(fold.initial(), asked)[1] if isinstance(each, Decision)]
+    said = explain_technically(decision, spec).split(". Personal loan")[1].splitlines()
+    assert said[2] == f"   priority {priority}"
 
 
 @pytest.mark.parametrize("model", ["model", "model-trees"])
