@@ -70,7 +70,7 @@ def _replay(args: argparse.Namespace, _: list[str]) -> int:
 
     if args.jobs < 1:
         raise UsageError("--jobs: at least 1")
-    report, lines = _one(args) if args.decision else _all(args)
+    report, lines = _all(args) if args.decision is None else _one(args)
     if args.json:
         print(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
     else:

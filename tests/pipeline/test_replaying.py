@@ -353,6 +353,8 @@ def test_one_decision_is_recomputed_alone(whole, capsys):
     assert f"seal {late.seal} holds" in said
     assert cli.main(["replay", str(whole), "--decision", late.decision_id, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["mismatching_bytes"] == 0
+    assert cli.main(["replay", str(whole), "--decision", ""]) == 2
+    assert "give more of the id" in capsys.readouterr().err
 
 
 def _other_plan(run: Path) -> None:
