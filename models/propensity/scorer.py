@@ -1,6 +1,6 @@
 """What decisions see of a propensity model: scores in plan action order, and why."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -112,11 +112,6 @@ def score(scorer: Scorer, table: Vectors, candidates: CandidateSet) -> Candidate
         pairs = zip(scores, candidates.removed_by, strict=True)
         scores = [0.0 if rule >= 0 else propensity for propensity, rule in pairs]
     return msgspec.structs.replace(candidates, propensities=tuple(scores), model_digest=scorer.digest)
-
-
-def score_all(scorer: Scorer, table: Vectors, batch: Iterable[CandidateSet]) -> list[CandidateSet]:
-    """Score a batch row by row: one product over the batch would round differently from single requests."""
-    return [score(scorer, table, candidates) for candidates in batch]
 
 
 def _check_features(trained: tuple[str, ...], declared: tuple[str, ...]) -> None:

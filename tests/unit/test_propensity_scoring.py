@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from models.plan.spec import PlanSpec
 from models.propensity.artifact import Artifact, ArtifactError, Manifest, seal
-from models.propensity.scorer import NO_MODEL, bind, score, score_all
+from models.propensity.scorer import NO_MODEL, bind, score
 from models.times import moment
 from schemas import CandidateSet, ContextSnapshot, DecisionRequest, Direction, SessionSummary
 
@@ -197,14 +197,6 @@ def test_scoring_fills_propensities_and_digest_and_leaves_removed_actions_at_zer
     assert after.model_digest == scorer.digest
     assert after.request is before.request
     assert before.propensities == ()
-
-
-def test_a_batch_gives_the_same_bits_as_one_by_one():
-    rng = np.random.default_rng(3)
-    batch = [candidates(tuple(row)) for row in rng.normal(size=(50, 3)).tolist()]
-    for artifact in (linear(ACTIONS), random_trees(ACTIONS, 3)):
-        scorer = bind(artifact, SPEC, COLUMNS)
-        assert score_all(scorer, Table(), batch) == [score(scorer, Table(), one) for one in batch]
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
