@@ -4,7 +4,7 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +12,12 @@ from pipelines.cli_audit import add_audit
 from pipelines.cli_export import add_export
 from pipelines.cli_live import add_live
 from pipelines.cli_plan import add_plan
+from pipelines.commands import Command, add_command
 from pipelines.flags import Config, add_arguments
 from pipelines.locate import UsageError, find_plan, out_folder, run_folder
 
-Command = Callable[[argparse.Namespace, list[str]], int]
-
-if TYPE_CHECKING:  # argparse has no public name for it
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+if TYPE_CHECKING:
+    from pipelines.commands import Commands
 
 RUN_EXAMPLE = """example:
   nextbeam run --signals day/signals.jsonl --outcomes day/outcomes.jsonl --plan uk_bank --out out/day
@@ -76,23 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add(
-    commands: "Commands", name: str, command: Command, text: str, epilog: str = ""
-) -> argparse.ArgumentParser:
-    added = commands.add_parser(
-        name,
-        help=text,
-        description=text[0].upper() + text[1:] + ".",
-        epilog=epilog,
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    added.set_defaults(command=command)
-    return added
-
-
 def _add_run(commands: "Commands") -> None:
-    parser = _add(
+    parser = add_command(
         commands, "run", _run, "decide everything in some files of signals and outcomes", RUN_EXAMPLE
     )
     add_arguments(parser)
@@ -117,7 +101,9 @@ def _run(args: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _add_query(commands: "Commands") -> None:
-    parser = _add(commands, "query", _query, "run BigQuery SQL over the outputs of a run", QUERY_EXAMPLE)
+    parser = add_command(
+        commands, "query", _query, "run BigQuery SQL over the outputs of a run", QUERY_EXAMPLE
+    )
     parser.add_argument("sql", metavar="SQL", help="one SELECT; `-` reads it from standard input")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder of the run")
     parser.add_argument(
@@ -138,7 +124,7 @@ def _query(args: argparse.Namespace, _: list[str]) -> int:
 
 
 def _add_simulate(commands: "Commands") -> None:
-    parser = _add(
+    parser = add_command(
         commands, "simulate", _simulate, "write a synthetic bank: customers, their days, their answers"
     )
     _add_simulation(parser, customers=1000, days=1)
@@ -184,7 +170,7 @@ def _simulate(args: argparse.Namespace, _: list[str]) -> int:
 
 
 def _add_import(commands: "Commands") -> None:
-    parser = _add(commands, "import", _import, "turn a table of events into signals, by a mapping")
+    parser = add_command(commands, "import", _import, "turn a table of events into signals, by a mapping")
     parser.add_argument("source", metavar="FILE", help="CSV, JSON lines or Parquet, as the mapping says")
     parser.add_argument(
         "--mapping", required=True, metavar="MAPPING", help="a YAML file, or a shipped mapping"
@@ -199,7 +185,7 @@ def _import(args: argparse.Namespace, _: list[str]) -> int:
 
 
 def _add_train(commands: "Commands") -> None:
-    parser = _add(commands, "train", _train, "train, check and compile the propensity model of a plan")
+    parser = add_command(commands, "train", _train, "train, check and compile the propensity model of a plan")
     from pipelines.train import add_arguments as add_training  # noqa: PLC0415
 
     add_training(parser)
@@ -212,7 +198,9 @@ def _train(args: argparse.Namespace, _: list[str]) -> int:
 
 
 def _add_demo(commands: "Commands") -> None:
-    parser = _add(commands, "demo", _demo, "simulate a day of a bank, decide it and show what came of it")
+    parser = add_command(
+        commands, "demo", _demo, "simulate a day of a bank, decide it and show what came of it"
+    )
     _add_simulation(parser, customers=1000, days=1)
     parser.add_argument(
         "--out", default="out/demo", metavar="DIR", help="folder to write to (default: %(default)s)"

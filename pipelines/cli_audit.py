@@ -1,18 +1,16 @@
 """`nextbeam replay` and `nextbeam explain`: what happened, proved and told."""
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from pipelines.commands import add_command
 from pipelines.locate import UsageError, run_folder
 
-if TYPE_CHECKING:  # argparse has no public name for it
+if TYPE_CHECKING:
+    from pipelines.commands import Commands
     from pipelines.replaying import Report
     from pipelines.replaying_one import OneReport
-
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
-
-Command = Callable[[argparse.Namespace, list[str]], int]
 
 REPLAY_EXAMPLE = """examples:
   nextbeam replay out/day
@@ -36,23 +34,8 @@ def add_audit(commands: "Commands") -> None:
     _add_replay(commands)
 
 
-def _add(
-    commands: "Commands", name: str, command: Command, text: str, epilog: str = ""
-) -> argparse.ArgumentParser:
-    added = commands.add_parser(
-        name,
-        help=text,
-        description=text[0].upper() + text[1:] + ".",
-        epilog=epilog,
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    added.set_defaults(command=command)
-    return added
-
-
 def _add_replay(commands: "Commands") -> None:
-    parser = _add(
+    parser = add_command(
         commands, "replay", _replay, "recompute every decision of a run from its own records", REPLAY_EXAMPLE
     )
     parser.add_argument("run", metavar="DIR", help="folder of the run")
@@ -114,7 +97,7 @@ def _told(report: "Report") -> Iterator[str]:
 
 
 def _add_explain(commands: "Commands") -> None:
-    parser = _add(
+    parser = add_command(
         commands, "explain", _explain, "tell why a decision is what it is, and why not anything else", EXPLAIN
     )
     parser.add_argument(

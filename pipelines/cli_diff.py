@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.commands import add_command
 from pipelines.locate import UsageError, find_mapping, find_plan
 
-if TYPE_CHECKING:  # argparse has no public name for it
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+if TYPE_CHECKING:
+    from pipelines.commands import Commands
 
 EXAMPLE = """example:
   nextbeam simulate --customers 2000 --days 7 --out out/week
@@ -24,15 +25,7 @@ _DIGEST = re.compile(r"[0-9a-f]{16}")
 def add_diff(commands: "Commands") -> None:
     """Add `diff` to the commands of `plan`."""
     text = "run two plans over the same recorded events and show what they do differently"
-    parser = commands.add_parser(
-        "diff",
-        help=text,
-        description=text[0].upper() + text[1:] + ".",
-        epilog=EXAMPLE,
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(command=_diff)
+    parser = add_command(commands, "diff", _diff, text, EXAMPLE)
     parser.add_argument(
         "a", metavar="A", help="the plan as it is: a YAML file, its folder, or a shipped plan"
     )

@@ -4,10 +4,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.commands import add_command
 from pipelines.locate import run_folder
 
-if TYPE_CHECKING:  # argparse has no public name for it
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+if TYPE_CHECKING:
+    from pipelines.commands import Commands
 
 FORMATS = {
     "pega": "decisions, interaction history and impact-analyser files for pdstools",
@@ -25,19 +26,11 @@ Without --to the files go to DIR/exports/FORMAT. Each export has a README.txt th
 def add_export(commands: "Commands") -> None:
     """Add the command and its formats."""
     text = "write the decision log in the formats of other tools"
-    parser = commands.add_parser(
-        "export",
-        help=text,
-        description=text[0].upper() + text[1:] + ".",
-        epilog=EXAMPLE,
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = add_command(commands, "export", _export, text, EXAMPLE)
     formats = "; ".join(f"{name}: {what}" for name, what in FORMATS.items())
     parser.add_argument("format", choices=tuple(FORMATS), metavar="FORMAT", help=formats)
     parser.add_argument("run", metavar="DIR", help="folder of the run")
     parser.add_argument("--to", metavar="FOLDER", help="where to write (default: DIR/exports/FORMAT)")
-    parser.set_defaults(command=_export)
 
 
 def _export(args: argparse.Namespace, _: list[str]) -> int:

@@ -2,17 +2,15 @@
 
 import argparse
 from collections import Counter
-from collections.abc import Callable
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING
 
 from pipelines.cli_diff import add_diff
+from pipelines.commands import add_command
 from pipelines.locate import UsageError, find_plan
 
-if TYPE_CHECKING:  # argparse has no public name for it
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
-
-Command = Callable[[argparse.Namespace, list[str]], int]
+if TYPE_CHECKING:
+    from pipelines.commands import Commands
 
 SEVERITIES = ("error", "warning", "note")
 
@@ -38,24 +36,9 @@ def add_plan(commands: "Commands") -> None:
     add_diff(of_plan)
 
 
-def _add(
-    commands: "Commands", name: str, command: Command, text: str, epilog: str = ""
-) -> argparse.ArgumentParser:
-    added = commands.add_parser(
-        name,
-        help=text,
-        description=text[0].upper() + text[1:] + ".",
-        epilog=epilog,
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    added.set_defaults(command=command)
-    return added
-
-
 def _add_check(commands: "Commands") -> None:
     text = "find what is wrong with a plan, or can have no effect"
-    parser = _add(commands, "check", _check, text, CHECK_EXAMPLE)
+    parser = add_command(commands, "check", _check, text, CHECK_EXAMPLE)
     parser.add_argument("plan", metavar="PLAN", help="a plan's YAML file, its folder, or a shipped plan")
     parser.add_argument("--strict", action="store_true", help="exit 1 if there are notes, too")
     parser.add_argument(
@@ -99,7 +82,7 @@ def _date(flag: str, text: str | None) -> datetime | None:
 
 
 def _add_explain(commands: "Commands") -> None:
-    parser = _add(commands, "explain", _explain, "tell a plan in plain English", EXPLAIN_EXAMPLE)
+    parser = add_command(commands, "explain", _explain, "tell a plan in plain English", EXPLAIN_EXAMPLE)
     parser.add_argument("plan", metavar="PLAN", help="a plan's YAML file, its folder, or a shipped plan")
     parser.add_argument(
         "--action", metavar="ID", help="only this action, and all of the plan that is about it"

@@ -18,7 +18,7 @@ def _said(value: Any) -> Any:
     if isinstance(value, msgspec.Struct):
         fields = msgspec.structs.fields(value)
         pairs = ((field, getattr(value, field.name)) for field in fields)
-        return {field.encode_name: _said(each) for field, each in pairs if each != _default(field)}
+        return {field.encode_name: _said(each) for field, each in pairs if each != default_of(field)}
     if isinstance(value, tuple):
         return [_said(each) for each in value]
     if isinstance(value, dict):
@@ -26,7 +26,8 @@ def _said(value: Any) -> Any:
     return value
 
 
-def _default(field: msgspec.structs.FieldInfo) -> Any:
+def default_of(field: msgspec.structs.FieldInfo) -> Any:
+    """What the field holds where nothing is said."""
     if field.default_factory is not msgspec.NODEFAULT:
         return field.default_factory()
     return field.default

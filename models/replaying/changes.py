@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from models.plan.canonical import default_of
 from models.plan.spec import PlanSpec
 
 _NOUNS = {
@@ -170,7 +171,7 @@ def said(value: Any) -> str:
     """A value as one would write it in the plan, on one line; defaults are left out."""
     if isinstance(value, msgspec.Struct):
         told = {field.name: getattr(value, field.name) for field in msgspec.structs.fields(value)}
-        defaults = {field.name: _default(field) for field in msgspec.structs.fields(value)}
+        defaults = {field.name: default_of(field) for field in msgspec.structs.fields(value)}
         return _inner({name: each for name, each in told.items() if each != defaults[name]})
     if isinstance(value, dict):
         return f"{{{_inner(value)}}}"
@@ -189,9 +190,3 @@ def _item(value: Any) -> str:
 
 def _inner(values: dict[str, Any]) -> str:
     return ", ".join(f"{name}: {_item(each)}" for name, each in values.items())
-
-
-def _default(field: msgspec.structs.FieldInfo) -> Any:
-    if field.default_factory is not msgspec.NODEFAULT:
-        return field.default_factory()
-    return field.default
