@@ -1,5 +1,6 @@
 """What the page shows: everything that was read, added up, in bounded memory."""
 
+import re
 from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
@@ -171,7 +172,7 @@ class Board:
 
     def _use(self, plan: Plan) -> None:
         self._plan = plan
-        self._actions = {action.id: action for action in plan.spec.actions}
+        self._names = {action.id: action.name or action.id for action in plan.spec.actions}
         self._limits = LimitBook(plan.spec)
         answering = None if self._seed is None else Answering(plan.spec, self._seed)
         self._acceptance = None if answering is None else Acceptance(plan.spec, answering)
@@ -227,6 +228,7 @@ class Board:
         known = decision.plan_digest == self._plan.digest
         asked = self._asked.get(decision.signal_id)
         return {
+            "number": self._decisions.total,
             "id": decision.decision_id,
             "at": round(published * 1000),
             "age": None if asked is None else round((published - asked) * 1000, 1),
@@ -236,26 +238,33 @@ class Board:
                 f"trigger {decision.trigger}" if decision.trigger else decision.page or decision.channel
             ),
             "channel": _cut(decision.channel),
-            "offers": [
-                self._offered(offer.action, offer.treatment, offer.placement) for offer in decision.offers
-            ],
+            "offers": [_cut(self._names.get(offer.action, offer.action)) for offer in decision.offers],
             "silence": _cut(decision.no_action or ""),
-            "why": explain_to_customer(decision, self._plan)
-            if known
-            else _UNKNOWN.format(decision.plan_digest),
-        }
-
-    def _offered(self, action: str, treatment: str, placement: str) -> dict[str, str]:
-        spec = self._actions.get(action)
-        text = next((t.text for t in spec.treatments if t.id == treatment), "") if spec else ""
-        return {
-            "name": _cut(spec.name or action if spec else action),
-            "text": _cut(text),
-            "place": _cut(placement),
+            "why": paragraphs(explain_to_customer(decision, self._plan)) if known else [_unknown(decision)],
         }
 
 
-_UNKNOWN = "This was decided by the plan {}, which is not the one that this page has, so it cannot say why."
+_NUMBERED = re.compile(r"[0-9]+\. ")
+
+
+def paragraphs(text: str) -> list[str]:
+    """An explanation without the line ends that a terminal needs."""
+    found: list[str] = []
+    depth, goes_on = 0, False
+    for line in text.splitlines():
+        said = line.strip()
+        indent = len(line) - len(line.lstrip())
+        begins = said.startswith(("“", "- ")) or _NUMBERED.match(said) is not None
+        if goes_on and said and not begins and (indent == depth or not found[-1].endswith(".")):
+            found[-1] += f" {said}"
+        elif said:
+            found.append(said)
+        depth, goes_on = indent, bool(said) and not said.endswith(("”", "?"))
+    return found
+
+
+def _unknown(decision: Decision) -> str:
+    return f"This was decided by plan {_cut(decision.plan_digest)}, which this page does not have: it cannot say why."
 
 
 def _milliseconds(pair: tuple[float, float] | None) -> list[float] | None:

@@ -56,16 +56,17 @@ class _Site:
 
     def __init__(self, state: Callable[[], State], stopped: Callable[[], bool], every_s: float) -> None:
         self._make, self._stopped, self._every_s = state, stopped, every_s
-        self._made_at, self._made = 0.0, b""
+        self._made_at = 0.0
+        self._made: State = {}
         self._readers = 0
 
     async def page(self, _: Request) -> Response:
         # A page that is opened shows something at once; `<` would end the element that holds it.
-        first = self._state().replace(b"<", b"\\u003c").decode()
+        first = msgspec.json.encode(self._state()).replace(b"<", b"\\u003c").decode()
         return HTMLResponse(render("live.html", first=Markup(first), **_parts()))
 
     async def state(self, _: Request) -> Response:
-        return Response(self._state(), media_type="application/json")
+        return Response(msgspec.json.encode(self._state()), media_type="application/json")
 
     async def events(self, _: Request) -> Response:
         if self._readers >= MOST_READERS:
@@ -73,18 +74,23 @@ class _Site:
         return StreamingResponse(self._stream(), media_type="text/event-stream")
 
     async def _stream(self) -> AsyncIterator[bytes]:
+        """States; of the decisions, each only those that the state before did not have: they are most of it."""
         self._readers += 1
+        seen = -1
         try:
             while not self._stopped():
-                yield b"data: " + self._state() + b"\n\n"
+                state = self._state()
+                fresh = [each for each in state["decisions"] if each["number"] > seen]
+                seen = max([seen, *(each["number"] for each in fresh)])
+                yield b"data: " + msgspec.json.encode(state | {"decisions": fresh}) + b"\n\n"
                 await asyncio.sleep(self._every_s)
         finally:
             self._readers -= 1
 
-    def _state(self) -> bytes:
+    def _state(self) -> State:
         now = time.monotonic()
         if now - self._made_at > min(_FRESH_S, self._every_s / 2):
-            self._made, self._made_at = msgspec.json.encode(self._make()), now
+            self._made, self._made_at = self._make(), now
         return self._made
 
 

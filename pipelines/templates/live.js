@@ -93,9 +93,9 @@ function cards(state) {
   set(get("age"), age ? `${long(age[0])} · ${long(age[1])}` : "–");
   const worst = Math.max(0, ...curves.ages.map((pair) => (pair ? pair[1] : 0)));
   if (!get("age-was").firstChild) {
-    get("age-was").append(make("span", "stroke"), "p50 ", make("span", "stroke second"), "p99 of the last minute", make("span"));
+    get("age-was").append(make("span", "stroke"), "p50 ", make("span", "stroke second"), "p99, last minute", make("span"));
   }
-  set(get("age-was").lastChild, worst ? `; curve to ${long(worst)}` : "");
+  set(get("age-was").lastChild, worst ? `; top ${long(worst)}` : "");
   curve("age-curve", [0, 1].map((which) => curves.ages.map((pair) => (pair ? pair[which] : null))),
     age ? `Decision age over two minutes: now p50 ${long(age[0])}, p99 ${long(age[1])}` : "No decision in the last minute");
   set(get("offers"), count(totals.offers));
@@ -119,31 +119,36 @@ function decision(told) {
   const summary = make("summary");
   summary.append(make("span", "soft", clock(told.at)));
   const what = make("span", told.offers.length ? "what" : "what none");
-  what.append(told.offers.length ? told.offers.map((offer) => offer.name).join(" · ") : "nothing offered");
+  what.append(told.offers.length ? told.offers.join(" · ") : "nothing offered");
   what.append(make("span", "soft hidden", ". "));
   what.append(make("div", "soft", `${told.customer}, ${told.brand}, ${told.channel}: ${told.asked}${told.silence ? ` (${told.silence.replaceAll("_", " ")})` : ""}`));
   summary.append(what, make("span", "soft", told.age === null ? "" : long(told.age)));
   details.append(summary);
-  for (const offer of told.offers.filter((each) => each.text)) {
-    details.append(make("p", "words", `${offer.place.replaceAll("_", " ")}: “${offer.text}”`));
+  const why = make("div", "why-text");
+  for (const said of told.why) {
+    why.append(make("p", /^[0-9]+\. /.test(said) ? "what" : said.startsWith("- ") ? "other" : "", said.replace(/^- /, "")));
   }
-  details.append(make("pre", "", told.why));
+  details.append(why);
   item.append(details);
   return item;
 }
-function decisions(state) {
+// States bring new decisions only; those that cannot be shown yet are kept, the newest first.
+const SHOWN = 30;
+let waiting = [];
+function arrived(state) {
+  const known = new Set([...waiting.map((told) => told.id), ...[...get("feed").children].map((item) => item.dataset.id)]);
+  waiting = [...state.decisions.filter((told) => !known.has(told.id)), ...waiting].slice(0, SHOWN);
+}
+function decisions() {
   const feed = get("feed");
-  const known = new Set([...feed.children].map((item) => item.dataset.id));
-  const fresh = state.decisions.filter((told) => !known.has(told.id));
   const held = feed.querySelector("details[open]") !== null;
-  const hint = held && fresh.length
-    ? `${fresh.length === state.decisions.length ? "Many" : fresh.length} new ones wait until you close the one you read.`
-    : "At most two a second. Open one to read why; the list waits meanwhile.";
-  set(get("waiting"), hint);
-  if (held || !fresh.length) return;
-  const focused = document.activeElement && document.activeElement.closest("#feed li");
-  feed.prepend(...fresh.map(decision));
-  while (feed.children.length > state.decisions.length && feed.lastElementChild !== focused) feed.lastElementChild.remove();
+  set(get("waiting"), held && waiting.length
+    ? `${waiting.length === SHOWN ? "Many" : waiting.length} new wait until you close the one you read.`
+    : "At most two a second. Open one to read why; the list waits meanwhile.");
+  if (held || !waiting.length) return;
+  feed.prepend(...waiting.map(decision));
+  waiting = [];
+  while (feed.children.length > SHOWN && !feed.lastElementChild.contains(document.activeElement)) feed.lastElementChild.remove();
 }
 
 function funnel(state) {
@@ -223,11 +228,16 @@ get("pause").addEventListener("click", () => {
   if (!paused) show(latest);
   link();
 });
+document.addEventListener("visibilitychange", () => { if (!paused && !document.hidden) show(latest); });
+arrived(latest);
 show(latest);
 const source = new EventSource("events");
 source.addEventListener("message", (event) => {
   lost = false;
-  if (!paused) { latest = JSON.parse(event.data); if (!document.hidden) show(latest); }
+  const state = JSON.parse(event.data);
+  arrived(state);
+  if (!paused) latest = state;
+  if (!paused && !document.hidden) show(latest);
   link();
 });
 source.addEventListener("error", () => { lost = true; link(); });
