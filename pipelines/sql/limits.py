@@ -15,6 +15,14 @@ from models.times import duration
 PLAN_LIMITS = "plan_limits"
 
 
+class Silence(msgspec.Struct, frozen=True, kw_only=True):
+    """What silence makes of a contact in the eyes of the household, whether it has been recorded yet or not."""
+
+    channel: Annotated[str, Meta(description="Where it was offered.")]
+    after_us: Annotated[int, Meta(description="From when on, in microseconds since the decision.")]
+    contact: Annotated[str, Meta(description="committed, or released.")]
+
+
 class PlanLimit(msgspec.Struct, frozen=True, kw_only=True):
     """One contact limit of one plan, as `cap_breaches` needs it. Empty lists stand for everything."""
 
@@ -39,6 +47,9 @@ class PlanLimit(msgspec.Struct, frozen=True, kw_only=True):
     channels: Annotated[tuple[str, ...], Meta(description="Only these channels, after directions.")]
     brands: Annotated[tuple[str, ...], Meta(description="Only these brands.")]
     outbound: Annotated[tuple[str, ...], Meta(description="The plan's outbound channels.")]
+    silences: Annotated[
+        tuple[Silence, ...], Meta(description="What silence makes of contacts of others in the household.")
+    ]
 
 
 def plan_limits(spec: PlanSpec, digest: str) -> list[PlanLimit]:
@@ -65,6 +76,20 @@ def _row(limit: LimitSpec, spec: PlanSpec, digest: str) -> PlanLimit:
         channels=_channels(limit, spec),
         brands=limit.brands,
         outbound=tuple(n for n, channel in spec.channels.items() if channel.direction.value == "outbound"),
+        silences=_silences(spec) if limit.whose == "household" else (),
+    )
+
+
+def _silences(spec: PlanSpec) -> tuple[Silence, ...]:
+    late = duration(spec.session.late)
+    return tuple(
+        Silence(
+            channel=name,
+            after_us=duration(channel.response_window) + late + 1,
+            contact="released" if channel.unconfirmed == "release" else "committed",
+        )
+        for name, channel in spec.channels.items()
+        if channel.response_window is not None
     )
 
 

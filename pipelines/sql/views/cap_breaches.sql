@@ -35,7 +35,8 @@ WITH limits AS (
     classes,
     channels,
     brands,
-    outbound
+    outbound,
+    silences
   FROM `${dataset}.plan_limits`
   WHERE TRUE
   QUALIFY ROW_NUMBER() OVER (PARTITION BY plan_digest, limit_id ORDER BY at_most) = 1
@@ -59,6 +60,19 @@ made AS (
     ledger_turn
   FROM `${dataset}.offers`
 ),
+-- Plans whose promises a customer's contacts matter to: those that decided for the customer, or for the household.
+people AS (
+  SELECT DISTINCT customer_id, household_id, plan_digest
+  FROM made
+),
+promises AS (
+  SELECT customer_id, plan_digest
+  FROM people
+  UNION DISTINCT
+  SELECT p.customer_id, other.plan_digest
+  FROM people AS p
+  JOIN people AS other ON other.household_id = p.household_id
+),
 covered AS (
   SELECT
     l.plan_digest AS promised_by,
@@ -67,6 +81,7 @@ covered AS (
     l.window_us,
     l.counts,
     l.same_decision,
+    l.silences,
     m.decision_id,
     m.rank,
     m.decided_at,
@@ -93,8 +108,10 @@ covered AS (
       END
     ) AS counted_as
   FROM made AS m
+  JOIN promises AS promise ON promise.customer_id = m.customer_id
   JOIN limits AS l
-    ON m.message_class NOT IN UNNEST(l.exempt)
+    ON l.plan_digest = promise.plan_digest
+    AND m.message_class NOT IN UNNEST(l.exempt)
     AND (ARRAY_LENGTH(l.actions) = 0 OR m.action IN UNNEST(l.actions))
     AND (ARRAY_LENGTH(l.action_groups) = 0 OR m.action_group IN UNNEST(l.action_groups))
     AND (ARRAY_LENGTH(l.issues) = 0 OR m.issue IN UNNEST(l.issues))
@@ -111,15 +128,28 @@ suspects AS (
     COUNT(*) OVER (PARTITION BY promised_by, limit_id, counted_as) > at_most
     AND LOGICAL_OR(bound) OVER (PARTITION BY promised_by, limit_id, counted_as)
 ),
--- What was known when a contact was made: contacts before it, in the ledger's own order, as they stood then.
-known AS (
+-- What came before a contact in the ledger's own order, close enough to share a window, as it stood then.
+pairs AS (
   SELECT
     c.promised_by,
     c.limit_id,
+    c.counts,
     c.decision_id,
     c.rank,
     c.at_us,
-    p.at_us AS known_at
+    p.at_us AS known_at,
+    -- A decision sees others of its household as they will have been: their silence may be recorded later.
+    COALESCE(
+      (
+        SELECT MAX(silence.contact)
+        FROM UNNEST(c.silences) AS silence
+        WHERE silence.channel = p.channel
+          AND c.at_us - p.at_us >= silence.after_us
+          AND p.customer_id != c.customer_id
+          AND s.contact = 'reserved'
+      ),
+      s.contact
+    ) AS contact
   FROM suspects AS c
   JOIN suspects AS p
     ON p.promised_by = c.promised_by
@@ -134,11 +164,15 @@ known AS (
     AND p.at_us < c.at_us + c.window_us
     AND s.from_turn <= c.ledger_turn
     AND (s.until_turn IS NULL OR s.until_turn > c.ledger_turn)
-    AND (s.contact = 'committed' OR (s.contact = 'reserved' AND c.counts = 'reserved'))
     AND (
       (p.decision_id != c.decision_id AND p.ledger_turn < c.ledger_turn)
-      OR (p.decision_id = c.decision_id AND p.rank < c.rank AND c.same_decision = 'counted' AND c.counts = 'reserved')
+      OR (p.decision_id = c.decision_id AND p.rank < c.rank AND c.same_decision = 'counted')
     )
+),
+known AS (
+  SELECT promised_by, limit_id, decision_id, rank, at_us, known_at
+  FROM pairs
+  WHERE contact = 'committed' OR (contact = 'reserved' AND counts = 'reserved')
 ),
 -- A window holds for every stretch of its length around the contact: it ends with the contact, or with one known later.
 ends AS (
