@@ -1,28 +1,25 @@
 """Run the pipeline between topics, until it is stopped."""
 
 import argparse
-import logging
-import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
 import apache_beam as beam
+from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions, StandardOptions
 from apache_beam.runners.runner import PipelineResult
 
+from models.folds import Counted
 from pipelines.decisioning import connect_topics
 from pipelines.local.direct_runner import fit_for_streaming
 from pipelines.options import beam_options
-from pipelines.stream_flags import StreamConfig
+from pipelines.stopping import stop_requested
+from pipelines.stream_flags import READY, StreamConfig
+from transforms.metrics import accounted
 
 LOCAL_RUNNER = "BundleBasedDirectRunner"
-
-READY = "reading; Ctrl-C stops"
-"""What a local job says once it reads."""
 
 
 def stream(args: argparse.Namespace, flags: Sequence[str]) -> int:
@@ -59,7 +56,7 @@ def _submit(config: StreamConfig, options: PipelineOptions) -> None:
 
 def _run_here(config: StreamConfig, options: PipelineOptions) -> int:
     failed: list[BaseException] = []
-    with _stop_requested() as stop:
+    with stop_requested() as stop:
         result = start(config, options)
         print(READY, file=sys.stderr, flush=True)
         waiter = threading.Thread(target=_wait, args=(result, failed, stop), daemon=True)
@@ -68,8 +65,26 @@ def _run_here(config: StreamConfig, options: PipelineOptions) -> int:
     if failed:
         raise failed[0]
     result.cancel()
+    print(accounts_line(result), file=sys.stderr)
     print("stopped; what was not done yet was not acknowledged and will be delivered again", file=sys.stderr)
     return 0
+
+
+def accounts_line(result: PipelineResult) -> str:
+    """How a job has accounted for what it read, in one line."""
+    read, rejected = (
+        sum(_counts(result, name, area) for area in ("signals", "outcomes")) for name in ("read", "rejected")
+    )
+    counted = accounted(result)
+    dead = rejected + counted[Counted.DEAD]
+    ways = {"decided": Counted.DECIDED, "observed": Counted.OBSERVED, "duplicates": Counted.DUPLICATE}
+    told = " + ".join(f"{counted[way]:,} {name}" for name, way in ways.items())
+    return f"{read:,} inputs = {told} + {dead:,} dead letters"
+
+
+def _counts(result: PipelineResult, name: str, area: str) -> int:
+    found = result.metrics().query(MetricsFilter().with_namespace(area).with_name(name))
+    return sum(counter.committed or 0 for counter in found["counters"])
 
 
 def _wait(result: PipelineResult, failed: list[BaseException], stop: threading.Event) -> None:
@@ -78,24 +93,3 @@ def _wait(result: PipelineResult, failed: list[BaseException], stop: threading.E
     except Exception as error:  # it is raised in the main thread
         failed.append(error)
     stop.set()
-
-
-@contextmanager
-def _stop_requested() -> Iterator[threading.Event]:
-    """An event that is set by the first SIGINT or SIGTERM; a second one ends the process at once."""
-    stop = threading.Event()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def request(number: int, _: FrameType | None) -> None:
-        if stop.is_set():
-            raise SystemExit(128 + number)
-        logging.getLogger(__name__).info("stopping")
-        stop.set()
-
-    for number in before:
-        signal.signal(number, request)
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
+from uuid import uuid4
 
 import apache_beam as beam
 import msgspec
@@ -16,7 +17,7 @@ from google.api_core.retry import Retry
 from requests.exceptions import ConnectionError as NotConnected
 from requests.exceptions import Timeout
 
-from schemas import DeadLetter, Decision, Feedback, Reason
+from schemas import DeadLetter, Decision, Feedback, Reason, SessionContext
 from schemas.derivation.formats import bigquery_columns
 from schemas.row_check import record_check
 from schemas.rows import Row, json_rows, rows
@@ -43,9 +44,9 @@ class WriteBigQuery(beam.PTransform[PCollection[Any], PCollection[DeadLetter]]):
     A row is checked against the derived schema before it gets near the table, so one bad row neither blocks nor loops.
 
     `storage_write_api` is Beam's sink with at least once, for production; it needs Java where the job is launched.
-    `streaming_inserts` is one request per bundle, with the record's own id as insert id, so that a bundle that is tried
-    again is not written again (best effort, about a minute). While the service is away it waits, and so do those who
-    feed it; after `patience_s` the bundle fails. Views drop what is there twice.
+    `streaming_inserts` is one request per bundle, with the record's own id as insert id where it has one, so that a
+    bundle that is tried again is not written again (best effort, about a minute). While the service is away it waits,
+    and so do those who feed it; after `patience_s` the bundle fails. Views drop what is there twice.
 
     Args:
       contract: Decision, Feedback, SessionContext or DeadLetter.
@@ -139,7 +140,7 @@ class _Pending(NamedTuple):
 
     record: Any
     row: Row
-    size: int
+    key: str
 
 
 class _InsertFn(beam.DoFn):
@@ -175,7 +176,7 @@ class _InsertFn(beam.DoFn):
             return
         if self._pending and (len(self._pending) == _BATCH_ROWS or self._bytes + size > _BATCH_BYTES):
             yield from self._flush()
-        self._pending.append(_Pending(record, row, size))
+        self._pending.append(_Pending(record, row, _insert_id(record)))
         self._bytes += size
 
     def finish_bundle(self) -> Iterator[Any]:
@@ -203,7 +204,7 @@ class _InsertFn(beam.DoFn):
             errors = self._retry(self._client.insert_rows_json)(
                 self._table,
                 [each.row for each in pending],
-                row_ids=[_insert_id(each.record) for each in pending],
+                row_ids=[each.key for each in pending],
                 retry=_ONCE,
                 timeout=60,
             )
@@ -248,14 +249,14 @@ def _reason(errors: Iterable[dict[str, str]]) -> str | None:
 _IDS: dict[type, Callable[[Any], str]] = {
     Decision: lambda decision: decision.decision_id,
     Feedback: lambda feedback: feedback.feedback_id,
+    SessionContext: lambda session: f"{session.session_id} {session.ended_at} {session.events}",
 }
 
 
 def _insert_id(record: Any) -> str:
-    """What makes two rows one; at most 128 bytes."""
+    """What makes two rows one. Dead letters may be equal and still be two: their ids serve our own tries only."""
     own = _IDS.get(type(record))
-    text = own(record).encode() if own else msgspec.msgpack.encode(record)
-    return hashlib.blake2b(text, digest_size=16).hexdigest()
+    return hashlib.blake2b(own(record).encode(), digest_size=16).hexdigest() if own else uuid4().hex
 
 
 class _Append(beam.PTransform[PCollection[Any], PCollection[DeadLetter]]):

@@ -5,7 +5,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from threading import Lock, Thread
+from threading import Thread
 from typing import Generic, TypeVar
 
 from apache_beam.io.filesystem import FileMetadata
@@ -67,9 +67,9 @@ def _remote(path: str) -> list[FileMetadata]:
 class PlanWatch(Generic[Loaded]):
     """The last good plan at a path.
 
-    Whoever asks gets what is loaded, at once; a look at the files is due every `every_s`, and a changed plan is loaded
-    in a thread of its own. One that is not good, or that a running job cannot take over, is refused whole: the old
-    one stays, a warning says why, once, and `plan/refused` counts.
+    Whoever asks gets what is loaded, at once. A thread of its own looks at the files, whether anything is decided or
+    not, and loads a plan that has changed. One that is not good, or that a running job cannot take over, is refused
+    whole: the old one stays, a warning says why, once, and `plan/refused` counts.
 
     Args:
       path: As for `plan_at`.
@@ -89,21 +89,22 @@ class PlanWatch(Generic[Loaded]):
         self._every_s = every_s
         self._build = build
         self._refusal = refusal
-        self._busy = Lock()
         self._stamp = stamp_of(path)
         self._plan = plan_at(path)
         self._current = build(self._plan)
-        self._due = time.monotonic() + every_s
         self._uncounted: list[Counter] = []
+        Thread(target=self._watch, name="plan-watch", daemon=True).start()
 
     def current(self) -> Loaded:
         """What is loaded. Never waits for the files."""
-        if time.monotonic() >= self._due and self._busy.acquire(blocking=False):
-            self._due = time.monotonic() + self._every_s
-            Thread(target=self._look, name="plan-watch", daemon=True).start()
         while self._uncounted:  # Beam counts only in the thread of a step
             self._uncounted.pop().inc()
         return self._current
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(self._every_s)
+            self._look()
 
     def _look(self) -> None:
         try:
@@ -113,8 +114,6 @@ class PlanWatch(Generic[Loaded]):
                 self._take(plan_at(self._path))
         except (PlanError, ArtifactError, OSError, ValueError) as error:
             self._refuse(str(error))
-        finally:
-            self._busy.release()
 
     def _take(self, plan: Plan) -> None:
         if plan.digest == self._plan.digest:

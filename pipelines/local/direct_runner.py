@@ -12,6 +12,7 @@ its methods, for one version of Beam; with another version nothing is touched an
 import logging
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, cast
@@ -70,6 +71,7 @@ def fit_for_streaming() -> Iterator[bool]:
         )
         yield False
         return
+    warnings.filterwarnings("ignore", message="The return_immediately flag is deprecated")
     undo = _install()
     try:
         yield True
