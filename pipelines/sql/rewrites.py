@@ -87,6 +87,11 @@ def _extract(node: exp.Expr) -> exp.Expr | None:
     return exp.Paren(this=exp.Add(this=node, expression=exp.Literal.number(1)))  # Sunday is 1 there, 0 here
 
 
+def _count_if(node: exp.Expr) -> exp.Expr:
+    """0 where nothing is true, which rendered would be null where all is null."""
+    return exp.Count(this=exp.Case(ifs=[exp.If(this=node.this, true=exp.Literal.number(1))]))
+
+
 def _literal(node: exp.Expr) -> exp.Expr | None:
     """A fraction is a float there, an exact decimal here."""
     if node.is_string or node.name.isdigit():
@@ -131,6 +136,7 @@ _RULES: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr | None]] = {
     exp.DateAdd: _as_date,
     exp.DateSub: _as_date,
     exp.Extract: _extract,
+    exp.CountIf: _count_if,
     exp.Literal: _literal,
     exp.ArrayAgg: _array_agg,
     exp.IgnoreNulls: _ignore_nulls,
