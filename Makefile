@@ -9,7 +9,7 @@ export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test ci lint types derived readers prove mutants bench lock clean
+.PHONY: help setup demo live test ci lint types derived readers prove mutants bench lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ readers: setup .venv-readers/.installed ## Install the tools of others that test
 	  $(BIN)/uv pip install --quiet --native-tls --python .venv-readers/$$name/bin/python --require-hashes -r tests/conformance/requirements-$$name.lock || exit 1; done
 	@$(BIN)/uv pip install --quiet --native-tls --python .venv-readers/obp/bin/python --no-deps --require-hashes -r tests/conformance/obp.lock
 	@touch $@
+
+live: setup ## See a whole bank live, on a page of this machine: make live ARGS="--rate 50"
+	@$(BIN)/nextbeam live $(ARGS)
 
 servers: setup ## Install the servers that run beside the pipeline here: emulators of Pub/Sub and BigQuery
 	@$(BIN)/python -m pipelines.local
