@@ -158,7 +158,7 @@ def first_by_action(closures: Sequence[Closure], among: Iterable[int]) -> dict[i
 
 def _of_brands(action: ActionSpec, index: int) -> Iterator[Closure]:
     if action.brands:
-        names = " and ".join(action.brands)
+        names = " and ".join(brand.replace("_", " ").replace("-", " ").title() for brand in action.brands)
         yield Closure(
             Stage.ACTION_AVAILABILITY,
             f"brands:{action.id}",

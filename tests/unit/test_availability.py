@@ -172,7 +172,7 @@ def test_each_way_to_be_closed_has_its_stage_and_a_reason_one_could_say():
     said = {rule.id: (rule.stage, rule.why) for rule in EngagementPolicy.of(spec, ()).rules}
     assert said == {
         "starts:loan": (Stage.ACTION_AVAILABILITY, "This is not offered before 1 December 2026 at 09:00."),
-        "brands:card": (Stage.ACTION_AVAILABILITY, "This is an offer of meadow."),
+        "brands:card": (Stage.ACTION_AVAILABILITY, "This is an offer of Meadow."),
         "recall": (Stage.ACTION_EMERGENCY_EXCLUSION, "We are mending this."),
         "silent": (
             Stage.UNIVERSAL_HOLDOUT,
