@@ -225,15 +225,13 @@ SEEDED = {
     ),
     "a threshold is set": (
         lambda spec: part(spec, "arbitration", propensity_threshold=0.04),
-        "arbitration.propensity_threshold: 0 -> 0.04",
+        "arbitration.propensity_threshold: 0.0005 -> 0.04",
         fewer("marketing offers"),
     ),
     "a window is shortened": (
-        lambda spec: part(
-            spec, "contact", limits=entry(spec.contact.limits, "all-channels-per-week", per="1d")
-        ),
-        "~ limit all-channels-per-week, per: 7d -> 1d",
-        removes("all-channels-per-week", -1),
+        lambda spec: part(spec, "contact", limits=entry(spec.contact.limits, "action-per-week", per="1d")),
+        "~ limit action-per-week, per: 7d -> 1d",
+        removes("action-per-week", -1),
     ),
     "a brand is removed from a rule": (
         lambda spec: _policies(spec, cards_brand="request.brand == 'kitewell'"),

@@ -147,7 +147,7 @@ class _Timer:
 
 def test_state_is_touched_only_as_often_as_it_must_be():
     fold_fn, cell, timer = _FoldStateFn(FOLD, OUTPUTS, "Visits", ()), _Cell(), _Timer()
-    fold_fn.setup()
+    fold_fn.start_bundle()
 
     def touched(event: Event) -> tuple[list[str], list[int | None]]:
         cell.calls, timer.calls = [], []
