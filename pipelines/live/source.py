@@ -11,7 +11,7 @@ from models.simulation.living import LivingConfig, Sending, sendings
 from models.times import SECOND, Micros
 from pipelines.live.wire import Message, StoppedError, Topic
 
-TICK_S = 0.005
+TICK_S = 0.01
 """Messages that are due within so short a time go together."""
 _MOST = 500
 _REPORT_S = 10.0

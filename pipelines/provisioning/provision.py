@@ -10,7 +10,6 @@ from requests import RequestException
 from pipelines.provisioning.columns import ProvisioningError
 from pipelines.provisioning.endpoints import Endpoints
 from pipelines.provisioning.resources import Resources
-from pipelines.provisioning.tables import provision_tables
 from pipelines.provisioning.topics import Change, provision_topics
 
 
@@ -30,6 +29,8 @@ def provision(resources: Resources, endpoints: Endpoints, *, say: Callable[[str]
     Raises:
       ProvisioningError: Something there differs and cannot be changed without harm, or a server does not answer.
     """
+    from pipelines.provisioning.tables import provision_tables  # noqa: PLC0415  (BigQuery takes long to import)
+
     try:
         changes = provision_topics(resources, endpoints, say)
         changes += provision_tables(resources, endpoints)
