@@ -20,6 +20,8 @@ from pipelines.provisioning import Names, ProvisioningError, Resources
 from pipelines.provisioning.endpoints import Endpoints
 from pipelines.provisioning.tables import provision_tables
 from pipelines.provisioning.views import provision_views, publish_limits
+from pipelines.sql import to_duckdb
+from pipelines.sql.guide import questions
 from pipelines.sql.limits import PLAN_LIMITS, PlanLimit, plan_limits
 from pipelines.sql.local import create_limits, create_views, prepare
 from pipelines.sql.views import VIEWS
@@ -119,6 +121,17 @@ def test_a_view_gives_the_same_rows_in_both(view, server, here):
                 theirs,
                 ours,
             )
+
+
+@pytest.mark.parametrize("sql", questions(Path("docs/analysts.md").read_text("utf-8")))
+def test_a_question_of_the_guide_has_the_same_answer_in_both(sql, server, here):
+    client = server.tables(PROJECT)
+    config = bigquery.QueryJobConfig(default_dataset=f"{PROJECT}.{DATASET}")
+    theirs = [tuple(row.values()) for row in client.query(sql, job_config=config).result()]
+    ours = here.execute(to_duckdb(sql, [*OUTPUTS, PLAN_LIMITS, *VIEWS])).fetchall()
+    assert len(theirs) == len(ours) > 0
+    for one, other in zip(theirs, ours, strict=True):
+        assert all(_same(a, b, 0) for a, b in zip(one, other, strict=True)), (one, other)
 
 
 def _key(view: str) -> Callable[[dict[str, Any]], str]:
