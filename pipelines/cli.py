@@ -29,7 +29,8 @@ A second run into the same folder replaces the first."""
 QUERY_EXAMPLE = """example:
   nextbeam query "SELECT o.action, COUNT(*) n FROM decisions, UNNEST(offers) o GROUP BY 1 ORDER BY 2 DESC" --out out/day
 
-The tables are decisions, feedback, sessions and dead_letters; the SQL is BigQuery's and runs there as it is."""
+The tables are decisions, feedback, sessions, dead_letters and plan_limits; docs/analysts.md lists the views over them,
+e.g. cap_breaches, revenue and calibration. The SQL is BigQuery's and runs there as it is."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
