@@ -171,7 +171,7 @@ def _channels(args: argparse.Namespace, _: list[str]) -> int:
             show=None if args.quiet else Showing(plan.spec, print).show,
             say=_say,
         )
-    _say(f"{channels.told()}; decisions that wait are delivered again")
+    _say(f"{channels.told()}; decisions that wait will be delivered again")
     return 0
 
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from threading import Event
@@ -180,6 +181,7 @@ class _Serving:
             pass
         finally:
             self._stop.set()
+        self._give_back()
 
     def _pull(self) -> None:
         try:
@@ -209,6 +211,15 @@ class _Serving:
         if now > self._report_at:
             self._report_at = now + _REPORT_S
             self._say(self._channels.told())
+
+    def _give_back(self) -> None:
+        """What is not answered in full can go to others at once; were we killed, it would go when our lease is up."""
+        ids = self._channels.leases()
+        while not self._arrived.empty():
+            arrived = self._arrived.get()
+            ids += [] if isinstance(arrived, BaseException) else [each.ack_id for each in arrived]
+        with suppress(StoppedError):
+            self._decisions.extend(ids, 0)
 
     def _wait_s(self) -> float:
         """How long nothing is due, at most a quarter of a second; never so short that messages go one by one."""
