@@ -217,11 +217,11 @@ def _watch(args: argparse.Namespace, _: list[str]) -> int:
 
 
 def _add_live(commands: "Commands") -> None:
-    text = "start a whole bank on this machine: servers, pipeline, customers, channels, and a page to watch it on"
+    text = "start a whole bank on this machine, and a page to watch it on"
     epilog = """example:
   nextbeam live --rate 50 --customers 5000
 
-Both emulators are started in environments of their own, which is installed on first use. Ctrl-C ends everything."""
+It starts the emulators (installed on first use), pipeline, customers, channels and page. Ctrl-C ends all."""
     parser = _parser(commands, "live", _live, text, epilog)
     _add_rate(parser, 25.0)
     _add_haste(parser)

@@ -62,7 +62,10 @@ def _rows(run: Path, sql: str, capsys: pytest.CaptureFixture[str]) -> list[dict[
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-@pytest.mark.parametrize("command", ["", "run", "explain", "query", "simulate", "import", "train", "demo"])
+_COMMANDS = "run explain query simulate import train demo live signals channels watch"
+
+
+@pytest.mark.parametrize("command", ["", *_COMMANDS.split()])
 def test_help_reads_as_agreed(command: str, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "100")
     with pytest.raises(SystemExit) as stop:
