@@ -27,7 +27,7 @@ _NEVER = 1e-9
 """What is less probable than this does not happen."""
 _SETTLED = 2e-5
 """Cells are cut until no probability moves by more."""
-_PARTS = 6
+_PARTS = 10
 """Of each contender's distribution, in the first grid."""
 _MOST_CUTS = 20
 _RUNGS = 12
