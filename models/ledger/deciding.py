@@ -15,7 +15,7 @@ from models.ledger.state import Book, Kin, LedgerState
 from models.ledger.suppressions import Suppressions
 from models.ledger.tallies import Contacts, merged
 from models.plan.spec import PlanSpec
-from models.times import Micros, duration
+from models.times import NEVER, Micros, duration
 from models.volumes.quotes import Volumes
 from schemas.candidates import CandidateSet
 
@@ -54,8 +54,10 @@ class Decider:
           kin: The other members of the household, if they count.
         """
         request = candidates.request
-        own = self._own(book)
-        counts = self._limits.count(own, at, request.brand, self._household(own, kin))
+        lost = at < book.lost_until
+        unsure = kin is not None and at < self._sure_from(kin)
+        own = self._own(book, lost=lost)
+        counts = self._limits.count(own, at, request.brand, self._household(own, kin, unsure=unsure))
         free = self._keep - len(book.times)
         refusals = Refusals(
             self._allocator,
@@ -64,8 +66,8 @@ class Decider:
             gates=self._gates,
             request=request,
             full=free <= 0,
-            lost=at < book.lost_until,
-            unsure=kin is not None and at < self._sure_from(kin),
+            lost=lost,
+            unsure=unsure,
         )
         offering = Offering(self._allocator, counts, brand=request.brand, free=free)
         turn = self._round(book, candidates, at, refusals, offering)
@@ -85,23 +87,31 @@ class Decider:
         auction = Auction(self._bidding, candidates, boosts, market)
         return AuctionRound(self._allocator, refusals, offering, brand, auction=auction, market=market)
 
-    def _own(self, book: Book) -> Contacts:
+    def _own(self, book: Book, *, lost: bool) -> Contacts:
         """The customer's contacts; those that no limit needs any more are forgotten if there are too many."""
-        own = self._contacts(book)
-        if len(book.times) < self._keep:
-            return own
-        horizon = book.clock - self._late
-        book.keep_contacts(lambda made, item: made + own.rows[item].need > horizon)
-        return self._contacts(book)
+        if len(book.times) >= self._keep:
+            rows, horizon = self._limits.rows(book.spots), book.clock - self._late
+            book.keep_contacts(lambda made, item: made + rows[item].need > horizon)
+        return self._contacts(book, refused=lost)
 
-    def _contacts(self, ledger: Book | LedgerState) -> Contacts:
-        return Contacts(ledger.times, ledger.items, ledger.committed, self._limits.rows(ledger.spots))
+    def _contacts(self, ledger: Book | LedgerState, *, refused: bool) -> Contacts:
+        """What limits count; `refused`: what is missing is refused by another rule, and no limit has to."""
+        rows = self._limits.rows(ledger.spots)
+        known = Contacts(ledger.times, ledger.items, ledger.committed, rows)
+        if refused:
+            return known
+        items = ledger.gaps.items() if isinstance(ledger, Book) else ledger.gaps
+        gaps = [(at, rows[item]) for item, at in items]
+        return known._replace(forgotten=ledger.forgotten, gaps=gaps)
 
-    def _household(self, own: Contacts, kin: Kin | None) -> Contacts | None:
+    def _household(self, own: Contacts, kin: Kin | None, *, unsure: bool) -> Contacts | None:
         """The contacts of the whole household; None if others have none, or no limit counts them."""
         if kin is None or not self._limits.by_household:
             return None
-        others = [self._contacts(ledger) for ledger in kin.ledgers if ledger.times]
+        known = [
+            ledger for ledger in kin.ledgers if ledger.times or ledger.gaps or ledger.forgotten != -NEVER
+        ]
+        others = [self._contacts(ledger, refused=unsure) for ledger in known]
         return merged([own, *others]) if others else None
 
     def _sure_from(self, kin: Kin) -> Micros:

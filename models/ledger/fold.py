@@ -64,6 +64,8 @@ class LedgerFold:
         self._keep = spec.contact.keep
         self._keep_ids = spec.dedupe.keep
         self._limits = ContactLimits(spec)
+        self._remember = duration(spec.contact.remember) if spec.contact.remember else 0
+        self._remembered = max(self._limits.longest, self._remember)
         self._suppressions = Suppressions(spec)
         self._influences = Influences(spec)
         self._volumes = volumes
@@ -111,7 +113,7 @@ class LedgerFold:
         """
         until = at + max(self._limits.longest, self._suppressions.longest) + self._late
         book = Book(LedgerState())
-        book.clock, book.lost_until = at, until
+        book.clock, book.lost_until, book.forgotten = at, until, at + self._late
         book.note(MEMORY_LOST, at, MEMORY_LOST, MEMORY_LOST)
         return book.close(self._due(book))
 
@@ -223,6 +225,8 @@ class LedgerFold:
             offers.append(OpenOffer(item, propensity, follows=placed.follows))
             if placed.row.need:
                 book.add_contact(at, item)
+            elif not self._limits.exempts(placed.row):
+                book.miss_contact(at, item)
         if offers:
             origin = book.origin(self._recorder.origin(candidates))
             decision_id = candidates.request.decision_id
@@ -343,7 +347,7 @@ class LedgerFold:
         """Forget what no event within the lateness horizon can depend on."""
         settled = book.clock - self._late
         before = len(book.open) + len(book.times)
-        book.forget_contacts(settled - self._limits.longest)
+        book.forget_contacts(settled - self._remembered)
         if book.open and book.open[0].at + self._windows.shortest < settled:
             surely = settled - self._windows.shortest
             book.open = [
@@ -376,7 +380,9 @@ class LedgerFold:
         needed = [book.clock, book.lost_until, self._suppressions.needed_until(book.pauses)]
         needed.append(self._influences.needed_until(book.marks))
         if book.times:
-            needed.append(book.times[-1] + self._limits.longest)
+            needed.append(book.times[-1] + self._remembered)
+        if self._remember and book.gaps:
+            needed.append(max(book.gaps.values()) + self._remember)
         if book.open:
             needed.append(book.open[-1].at + self._windows.longest)
         return max(needed) + self._late + 1

@@ -17,13 +17,16 @@ from copy import copy
 from typing import NamedTuple
 
 from models.ledger.spots import Spot, in_scope, mask, members, plan_spots, spot_of
-from models.ledger.tallies import Contacts, Each, Row, Tally, Walk, key_of
+from models.ledger.tallies import UNKNOWN, Contacts, Each, Row, Tally, Walk, key_of
 from models.plan.spec import LimitSpec, PlanSpec
 from models.times import Micros
 from schemas.common import Stage
 
 MOST_ROWS = 65_536
 """Rows kept at hand; there are only as many as the plan has spots, and retired ones."""
+
+
+_NONE: frozenset[int] = frozenset()
 
 
 class _Limit(NamedTuple):
@@ -121,6 +124,10 @@ class ContactLimits:
         known = self._rows.get
         return [known(key) or self.row(key) for key in keys]
 
+    def exempts(self, row: Row) -> bool:
+        """Whether no limit is ever about contacts of this spot, whatever it says."""
+        return row.spot.message_class in self._exempt
+
     def covered(self, channel: str, brand: str, *, household: bool = False) -> int:
         """The actions that some limit is about in this channel; `household`: one that counts a household."""
         asked = (channel, brand, household)
@@ -148,7 +155,17 @@ class ContactLimits:
             (ours if tally.household else mine).counts(index, tally)
             for index, tally in enumerate(self._tallies)
         ]
-        return Counts(self, counts, brand)
+        return Counts(self, counts, brand, self._blind(mine, ours))
+
+    def _blind(self, mine: Walk, ours: Walk) -> frozenset[int]:
+        """Tallies that look back to contacts that were forgotten, under a plan that looked back less."""
+        if not (mine.forgot(self.longest) or ours.forgot(self.longest)):
+            return _NONE
+        return frozenset(
+            index
+            for index, tally in enumerate(self._tallies)
+            if (ours if tally.household else mine).forgot(tally.window)
+        )
 
     def _compile(self, limit: LimitSpec, tally: int) -> _Limit:
         inside = [
@@ -205,14 +222,22 @@ class ContactLimits:
 class Counts:
     """Contacts counted for one decision: those before it, and the offers it has made so far."""
 
-    def __init__(self, limits: ContactLimits, counts: Sequence[dict[str, int]], brand: str) -> None:
+    def __init__(
+        self,
+        limits: ContactLimits,
+        counts: Sequence[dict[str, int]],
+        brand: str,
+        blind: frozenset[int],
+    ) -> None:
         """Before anything is offered.
 
         Args:
           limits: Of the plan.
           counts: Per tally, the contacts by key, in the fullest window around the decision. They are changed.
           brand: That which decides.
+          blind: Tallies that contacts are missing of, nobody knows which: their limits refuse whatever they cover.
         """
+        self._blind = blind
         self._direction = limits.direction
         self._limits = limits._limits
         self._by_treatment = limits._by_treatment
@@ -220,6 +245,8 @@ class Counts:
         self._brand = brand
         self._counts = counts
         self._peaks = [max(count.values(), default=0) for count in counts]
+        for index in blind:
+            self._peaks[index] = UNKNOWN
 
     def refused(self, channel: str, among: Collection[int] | None = None) -> Iterator[tuple[int, int]]:
         """Index of each limit that refuses anything in `channel`, as written, and the actions it refuses.
@@ -231,7 +258,9 @@ class Counts:
             limit = self._limits[index]
             if peaks[limit.tally] < limit.asked_from or not limit.holds(channel, self._brand):
                 continue
-            bits = limit.refused(self._counts[limit.tally], channel, self._direction(channel))
+            counts = self._counts[limit.tally]
+            blind = limit.tally in self._blind
+            bits = limit.actions if blind else limit.refused(counts, channel, self._direction(channel))
             if bits:
                 yield index, bits
 

@@ -101,6 +101,11 @@ class LedgerState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Whether each contact was committed, aligned with `times`."""
     marks: tuple[Mark, ...] = ()
     """Outcomes that move priorities, ascending by time."""
+    forgotten: Micros = -NEVER
+    """Time of the latest contact that time made us forget: a limit that looks back to it cannot know how many
+    there were. The plan that forgot it had no such limit; the next one may."""
+    gaps: tuple[tuple[int, Micros], ...] = ()
+    """Spots, each with the time of the latest contact there that is not remembered because no limit needed it."""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -133,7 +138,7 @@ def decode_state(data: bytes) -> LedgerState:
 
 def _check_positions(state: LedgerState) -> None:
     offered = [offer.item for decision in state.open for offer in decision.offers]
-    items = [*state.items, *offered]
+    items = [*state.items, *offered, *(item for item, _ in state.gaps)]
     origins = [decision.origin for decision in state.open]
     if not len(state.times) == len(state.items) == len(state.committed) or not (
         _point_into(items, state.spots) and _point_into(origins, state.origins)
@@ -165,6 +170,8 @@ class Book:
         self.marks: Sequence[Mark] = state.marks
         self.since = state.since
         self.notes: Sequence[Noted] = state.notes
+        self.forgotten = state.forgotten
+        self.gaps = dict(state.gaps)
 
     def close(self, due: Micros) -> LedgerState:
         """The new state."""
@@ -185,6 +192,8 @@ class Book:
             tuple(self.notes),
             tuple(self.committed),
             tuple(self.marks),
+            self.forgotten,
+            tuple(self.gaps.items()),
         )
 
     def enter(self, at: Micros) -> Entry:
@@ -276,24 +285,43 @@ class Book:
     def forget_contacts(self, until: Micros) -> None:
         """Forget the contacts made at or before `until`."""
         old = bisect_right(self.times, until)
-        del self.times[:old], self.items[:old], self.committed[:old]
+        if old:
+            self.forgotten = max(self.forgotten, self.times[old - 1])
+            del self.times[:old], self.items[:old], self.committed[:old]
+        if self.gaps and min(self.gaps.values()) <= until:
+            self._close_gaps(until)
+
+    def miss_contact(self, at: Micros, item: int) -> None:
+        """Note that a contact is not remembered, because no limit needs it."""
+        self.gaps[item] = max(at, self.gaps.get(item, at))
+
+    def _close_gaps(self, until: Micros) -> None:
+        """What was not remembered would be forgotten by now: which spot it was does not matter any more."""
+        self.forgotten = max(self.forgotten, *(at for at in self.gaps.values() if at <= until))
+        self.gaps = {item: at for item, at in self.gaps.items() if at > until}
 
     def keep_contacts(self, kept: Callable[[Micros, int], bool]) -> None:
         """Forget the contacts that `kept(time, item)` is false for."""
         kept_ones = [kept(at, item) for at, item in zip(self.times, self.items, strict=True)]
+        for at, item, known in zip(self.times, self.items, kept_ones, strict=True):
+            if not known:
+                self.miss_contact(at, item)
         self.times = list(compress(self.times, kept_ones))
         self.items = list(compress(self.items, kept_ones))
         self.committed = list(compress(self.committed, kept_ones))
 
     def compact(self) -> None:
         """Drop spots and origins that nothing points to, once they are most of their table."""
-        used = {offer.item for decision in self.open for offer in decision.offers}.union(self.items)
+        used = {offer.item for decision in self.open for offer in decision.offers}.union(
+            self.items, self.gaps
+        )
         origins = {decision.origin for decision in self.open}
         if len(self.spots) <= 2 * len(used) and len(self.origins) <= 2 * len(origins):
             return
         new_item, self.spots = _renumbered(used, self.spots)
         new_origin, self.origins = _renumbered(origins, self.origins)
         self.items = [new_item[item] for item in self.items]
+        self.gaps = {new_item[item]: at for item, at in self.gaps.items()}
         self.open = [
             OpenDecision(
                 decision.at,

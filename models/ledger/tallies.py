@@ -11,7 +11,10 @@ from typing import Literal, NamedTuple
 
 from models.ledger.spots import Spot, in_scope
 from models.plan.spec import LimitSpec, ScopeSpec
-from models.times import Micros, duration
+from models.times import NEVER, Micros, duration
+
+UNKNOWN = 2**31
+"""What contacts count that are not all remembered: more than any limit allows."""
 
 Each = Literal["customer", "channel", "direction", "group", "issue", "action", "treatment"]
 
@@ -86,20 +89,33 @@ class Contacts(NamedTuple):
     """What each was: a position in `rows`."""
     committed: Sequence[bool]
     rows: Sequence[Row]
+    forgotten: Micros = -NEVER
+    """Time of the latest contact that was forgotten, whatever it was."""
+    gaps: Sequence[tuple[Micros, Row]] = ()
+    """Of what is not remembered of single spots: the latest time."""
 
 
 def merged(every: Iterable[Contacts]) -> Contacts:
     """The contacts of several customers as if they were those of one."""
     rows: list[Row] = []
     entries: list[tuple[Micros, int, bool]] = []
+    gaps: list[tuple[Micros, Row]] = []
+    forgotten = -NEVER
     for contacts in every:
+        gaps += contacts.gaps
+        forgotten = max(forgotten, contacts.forgotten)
         first = len(rows)
         rows += contacts.rows
         items = [first + item for item in contacts.items]
         entries += zip(contacts.times, items, contacts.committed, strict=True)
     entries.sort()
     return Contacts(
-        [at for at, _, _ in entries], [item for _, item, _ in entries], [done for _, _, done in entries], rows
+        [at for at, _, _ in entries],
+        [item for _, item, _ in entries],
+        [done for _, _, done in entries],
+        rows,
+        forgotten,
+        gaps,
     )
 
 
@@ -126,9 +142,23 @@ class Walk:
         """Contacts by item in trailing windows, by the first contact in it."""
 
     def counts(self, index: int, tally: Tally) -> dict[str, int]:
-        """Contacts by key in the fullest window that contains the moment; `index` is that of the tally."""
-        if not self._columns:
-            return {}
+        """Contacts by key in the fullest window that contains the moment; `index` is that of the tally.
+
+        A key that contacts are missing of counts as full.
+        """
+        counts = self._remembered(index, tally) if self._columns else {}
+        for made, row in self._contacts.gaps:
+            key = row.keys[index]
+            elsewhere = tally.per_brand and row.spot.brand not in (self._brand, "")
+            if key is not None and made > self._at - tally.window and not elsewhere:
+                counts[key] = UNKNOWN
+        return counts
+
+    def forgot(self, window: Micros) -> bool:
+        """Whether a contact was forgotten, of whatever kind, that shares a window of this length with the moment."""
+        return self._contacts.forgotten > self._at - window
+
+    def _remembered(self, index: int, tally: Tally) -> dict[str, int]:
         keys: Sequence[str | None] = self._columns[index]
         if tally.per_brand:
             rows = self._contacts.rows
@@ -142,7 +172,7 @@ class Walk:
 
     def _trailing(self, tally: Tally) -> list[tuple[int, int]]:
         """Contacts by item in the window that ends with the moment: with no later contacts, that is the fullest."""
-        times, items, committed, _ = self._contacts
+        times, items, committed = self._contacts[:3]
         first = bisect_right(times, self._at - tally.window)
         found = self._windows.get((first, tally.committed))
         if found is None:
@@ -154,7 +184,7 @@ class Walk:
 
     def _fullest(self, keys: Sequence[str | None], tally: Tally) -> dict[str, int]:
         """Contacts by key, with contacts on both sides of the moment."""
-        times, items, committed, _ = self._contacts
+        times, items, committed = self._contacts[:3]
         at, window = self._at, tally.window
         by_key: dict[str, list[Micros]] = {}
         for position in range(bisect_right(times, at - window), bisect_left(times, at + window)):

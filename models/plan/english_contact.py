@@ -61,6 +61,11 @@ def _introduction(spec: PlanSpec) -> str:
         f"{free}Every offer reserves a contact. Delivery, impression or an answer commits it; a bounce or expiry gives "
         f"it back. At most {number(spec.contact.keep)} contacts are remembered for a customer; when all of them are "
         "still needed, what a limit is about is refused rather than a contact forgotten"
+        + (
+            f". They are remembered for at least {span(spec.contact.remember)}"
+            if spec.contact.remember
+            else ""
+        )
     )
 
 

@@ -105,6 +105,9 @@ class ContactSpec(Spec, frozen=True, kw_only=True):
     """Classes that neither consume limits nor are limited nor suppressed."""
     keep: Annotated[int, Meta(ge=16, le=4096)] = 256
     """Most contacts remembered per customer; a limit that would need more fails closed."""
+    remember: Duration | None = None
+    """Contacts are remembered so long, or as long as the longest limit looks back if that is longer: what a plan
+    that comes next, or comes back, will need to know."""
 
 
 class CareFactSpec(Spec, frozen=True, kw_only=True):

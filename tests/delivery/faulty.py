@@ -53,8 +53,7 @@ class Swollen:
 
 
 def _all_altered(alter: Callable[[Outputs], Outputs]) -> Callable[[int], History]:
-    first, second = folds()
-    return lambda seed: World(seed, (Altered(first, alter), Altered(second, alter))).run()
+    return lambda seed: World(seed, tuple(Altered(fold, alter) for fold in folds())).run()
 
 
 def _uncounted(outputs: Outputs) -> Outputs:
@@ -90,13 +89,12 @@ def _forgetful() -> Callable[[int], History]:
 
 
 def _swollen(seed: int) -> History:
-    first, second = folds()
-    return World(seed, (Swollen(first), Swollen(second))).run()
+    return World(seed, tuple(Swollen(fold) for fold in folds())).run()
 
 
-def _of(lax: tuple[Plan, Plan]) -> Callable[[int], History]:
+def _of(lax: tuple[Plan, ...]) -> Callable[[int], History]:
     """Folds of plans that permit more than was promised."""
-    folds_: Folds = lax[0].decide_fold(), lax[1].decide_fold()
+    folds_: Folds = tuple(plan.decide_fold() for plan in lax)
     promised = {each.digest: plan.spec for each, plan in zip(lax, plans(), strict=True)}
     return lambda seed: World(seed, folds_, promised).run()
 

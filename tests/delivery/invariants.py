@@ -76,6 +76,7 @@ def caps(history: History) -> Iterator[str]:
     """No contact limit of the plan that decided is exceeded in any window by what was contacted until then.
 
     Nor does one stop anything while fewer contacts than it allows were ever made near enough: only marketing counts.
+    Except where another plan may have forgotten one of those.
     """
     yield from _stopped_by_nothing(history)
     for key in history.applied:
@@ -191,27 +192,45 @@ PROMISES: dict[int, Promise] = {
 
 
 def _stopped_by_nothing(history: History) -> Iterator[str]:
-    made: dict[str, list[tuple[Micros, str]]] = defaultdict(list)
+    for each, limit, near in stopped_early(history):
+        at = micros(each.decided_at)
+        if not any(_forgettable(history, other, at) for other in near):
+            yield f"{limit.id} stopped somebody at {at} after too few contacts"
+
+
+def stopped_early(history: History) -> Iterator[tuple[Decision, LimitSpec, list["Contact"]]]:
+    """Decisions, each with a limit that stopped somebody there after fewer contacts than it allows.
+
+    And all contacts near enough, whatever they were.
+    """
+    made: dict[str, list[Contact]] = defaultdict(list)
     decisions = history.records(Decision)
     for each in decisions:
+        spec = history.promised[each.plan_digest]
         offered = [offer for offer in each.offers if offer.message_class == MARKETING]
-        made[key_of(each)] += [(micros(each.decided_at), offer.channel) for offer in offered]
+        made[key_of(each)] += [Contact(each, offer, spec) for offer in offered]
     for each in decisions:
         limits = {limit.id: limit for limit in history.promised[each.plan_digest].contact.limits}
         at = micros(each.decided_at)
         for limit in {limits[stop.rule] for stop in each.ranked if stop.rule in limits}:
             window = duration(limit.per)
-            near = [
-                1
-                for when, channel in made[key_of(each)]
-                if abs(when - at) < window and _within(limit, channel)
-            ]
-            if len(near) < limit.at_most:
-                yield f"{limit.id} stopped somebody at {at} after {len(near)} contacts"
+            near = [other for other in made[key_of(each)] if abs(other.at - at) < window]
+            counted = [one for one in near if not limit.channels or one.offer.channel in limit.channels]
+            if len(counted) < limit.at_most:
+                yield each, limit, near
 
 
-def _within(limit: LimitSpec, channel: str) -> bool:
-    return not limit.channels or channel in limit.channels
+def _forgettable(history: History, contact: "Contact", at: Micros) -> bool:
+    """Whether some plan that was live in between may not have remembered a contact until `at`."""
+    if not history.faults.change_plan:
+        return False
+    for spec in history.promised.values():
+        limits = spec.contact.limits
+        if at - contact.at >= max(duration(limit.per) for limit in limits):
+            return True
+        if contact.spec is spec and not any(_covers(limit, contact) for limit in limits):
+            return True
+    return False
 
 
 class Contact:

@@ -1,8 +1,7 @@
-"""Two plans for histories of a small bank: B is A after a change of policy; both may be live in one history.
+"""Three plans for histories of a small bank: B and C are A after changes of policy; all may be live in one history.
 
-A holds an experiment, B explores; both count contacts by customer, household and brand. Their limits look back equally
-far: contacts are remembered only as far as the limits of the plan look back, so that after a plan that looked back
-less, one that looks back further does not know all that it would count.
+A holds an experiment, B explores; all count contacts by customer, household and brand. Their limits look back three
+days, half a day and four days, and B has none for what Harbour shows on the web: each forgets what another counts.
 
 Volumes are not here: their book is shared by all customers, no key's state, and is hosted whole and in event time (see
 `fold_together`), so that no delivery can reorder, repeat or tear what it is told. Their tests are in
@@ -114,40 +113,45 @@ _A_LIMITS = """
     - {id: household-email, at_most: 1, per: 12h, each: customer, channels: [email], whose: household}
 """
 _B_LIMITS = """
-    - {id: email-per-2d, at_most: 1, per: 2d, each: customer, channels: [email]}
-    - {id: brand-per-day, at_most: 3, per: 1d, each: customer, per_brand: true}
-    - {id: action-per-day, at_most: 1, per: 1d, each: action}
-    - {id: all-per-3d, at_most: 6, per: 3d, each: customer}
+    - {id: email-per-12h, at_most: 1, per: 12h, each: customer, channels: [email]}
+    - {id: quay-per-12h, at_most: 3, per: 12h, each: customer, brands: [quay]}
+    - {id: action-per-6h, at_most: 1, per: 6h, each: action, channels: [email, sms]}
+    - {id: all-per-12h, at_most: 6, per: 12h, each: customer, channels: [email, sms]}
     - {id: household-email, at_most: 1, per: 12h, each: customer, channels: [email], whose: household}
+"""
+_C_LIMITS = """
+    - {id: email-per-day, at_most: 1, per: 1d, each: customer, channels: [email]}
+    - {id: sms-per-4d, at_most: 1, per: 4d, each: channel, channels: [sms]}
+    - {id: all-per-4d, at_most: 5, per: 4d, each: customer}
+    - {id: household-email, at_most: 2, per: 3d, each: customer, channels: [email], whose: household}
 """
 
 
 @cache
-def plans() -> tuple[Plan, Plan]:
-    """A and B, compiled."""
-    return _compiled(_A_LIMITS, _B_LIMITS)
+def plans() -> tuple[Plan, ...]:
+    """A, B and C, compiled."""
+    return _compiled(_A_LIMITS, _B_LIMITS, _C_LIMITS)
 
 
 @cache
-def without_limits() -> tuple[Plan, Plan]:
-    """A and B, whose limits bind nobody."""
+def without_limits() -> tuple[Plan, ...]:
+    """The plans, whose limits bind nobody."""
     lax = "    - {id: any, at_most: 1000, per: 1d, each: customer, whose: household}\n"
-    return _compiled(lax, lax)
+    return _compiled(lax, lax, lax)
 
 
 @cache
-def without_care() -> tuple[Plan, Plan]:
-    """A and B, which care for nobody."""
-    return _compiled(_A_LIMITS, _B_LIMITS, "care: {waived: to see what happens}\n")
+def without_care() -> tuple[Plan, ...]:
+    """The plans, which care for nobody."""
+    return _compiled(_A_LIMITS, _B_LIMITS, _C_LIMITS, "care: {waived: to see what happens}\n")
 
 
-def _compiled(a_limits: str, b_limits: str, more: str = "") -> tuple[Plan, Plan]:
-    a = _COMMON.format(
-        name="A", actions=_A_ACTIONS, limits=a_limits, experiments=_A_EXPERIMENTS, exploration="none"
-    )
-    b = _COMMON.format(name="B", actions=_B_ACTIONS, limits=b_limits, experiments="", exploration="thompson")
+def _compiled(a_limits: str, b_limits: str, c_limits: str, more: str = "") -> tuple[Plan, ...]:
+    a = {"name": "A", "actions": _A_ACTIONS, "experiments": _A_EXPERIMENTS, "exploration": "none"}
+    b = {"name": "B", "actions": _B_ACTIONS, "experiments": "", "exploration": "thompson"}
+    written = [{**a, "limits": a_limits}, {**b, "limits": b_limits}, {**a, "name": "C", "limits": c_limits}]
     with TemporaryDirectory() as folder:
-        paths = Path(folder, "A.yaml"), Path(folder, "B.yaml")
-        for path, text in zip(paths, (a, b), strict=True):
-            path.write_text(text + more, "utf-8")
-        return Plan.load(paths[0]), Plan.load(paths[1])
+        paths = [Path(folder, f"{each['name']}.yaml") for each in written]
+        for path, each in zip(paths, written, strict=True):
+            path.write_text(_COMMON.format_map(each) + more, "utf-8")
+        return tuple(Plan.load(path) for path in paths)

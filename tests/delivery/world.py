@@ -30,7 +30,7 @@ START: Micros = 1_774_000_000_000_000
 
 Event = Signal | Outcome
 Key = str
-Folds = tuple[Fold[Any, Any], Fold[Any, Any]]
+Folds = tuple[Fold[Any, Any], ...]
 
 _KINDS = (
     OutcomeKind.IMPRESSION,
@@ -45,9 +45,8 @@ _KINDS = (
 
 @cache
 def folds() -> Folds:
-    """The whole decision fold of plan A and of plan B."""
-    first, second = plans()
-    return first.decide_fold(), second.decide_fold()
+    """The whole decision fold of each plan."""
+    return tuple(plan.decide_fold() for plan in plans())
 
 
 class Applied(NamedTuple):
@@ -218,7 +217,8 @@ class World:
 
     def _maybe_change_plan(self) -> None:
         if self._random.random() < self._history.faults.change_plan:
-            self._history.live = 1 - self._history.live
+            others = [plan for plan in range(len(self._history.folds)) if plan != self._history.live]
+            self._history.live = self._random.choice(others)
 
     def _maybe_fire_timers(self) -> None:
         """The watermark never passes an event that is still to come for the first time."""
@@ -263,7 +263,7 @@ def identity(event: Event) -> str:
 
 def key_of(about: Event | Decision) -> Key:
     """The key that holds the customer's state."""
-    return household_key(about)  # as both plans have it
+    return household_key(about)  # as all plans have it
 
 
 def replayed(folds: Folds, applied: list[Applied], *, exactly: bool) -> Iterator[Output]:

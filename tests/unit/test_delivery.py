@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 from delivery.faulty import FAULTY_WORLDS, faulty_folds
-from delivery.invariants import PROMISES, broken_by, violations
+from delivery.invariants import PROMISES, broken_by, stopped_early, violations
 from delivery.plans import plans
 from delivery.running import broken, found_broken
 from delivery.world import History, World, key_of
@@ -68,7 +68,13 @@ def test_histories_are_worth_looking_at():
 
 
 WORTH_SEEING = {
-    *("both plans decided", "a plan came back", "two brands in one key", "a household shared a limit"),
+    *(
+        "all plans decided",
+        "a forgotten past stopped it",
+        "a plan came back",
+        "two brands in one key",
+        "a household shared a limit",
+    ),
     *("a draw won", "arm nba", "arm held-out", "arm random", "care stopped it", "no consent", "night"),
     *("suppressed", "limited", "channel limited", "a fallback", "late", "unattributed"),
     *("answered", "silence", "released", "a household decided"),
@@ -85,7 +91,8 @@ def _worth_seeing(history: History) -> set[str]:
     removed = {each.rule for decision in decisions for each in decision.removed}
     letters = {each.reason for each in history.records(DeadLetter)}
     seen = {
-        "both plans decided": len({each.plan_digest for each in decisions}) == 2,
+        "all plans decided": len({each.plan_digest for each in decisions}) == len(plans()),
+        "a forgotten past stopped it": any(stopped_early(history)),
         "a plan came back": sum(a != b for a, b in pairwise(changes)) > 1,
         "two brands in one key": len(brands) > len({key for key, _ in brands}),
         "a household decided": any(each.household_id for each in decisions),
