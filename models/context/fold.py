@@ -1,9 +1,9 @@
 """BuildSessionContext as a fold: signals and outcomes in; sessions and decision requests out.
 
 Late and early: a customer's clock is the latest event time seen. An event older than the clock by more than the
-horizon `session.late` is a dead letter; within it, an event has the effect it would have had on time. A session
-ends when silence is longer than the gap and nothing within the horizon can extend it any more: at
-last event + gap + late + 1 us.
+horizon `session.late` is a dead letter, of which nothing counts but the facts it tells and the pauses it begins;
+within it, an event has the effect it would have had on time. A session ends when silence is longer than the gap and
+nothing within the horizon can extend it any more: at last event + gap + late + 1 us.
 """
 
 from collections.abc import Sequence
@@ -89,8 +89,9 @@ class ContextFold:
     def step(self, state: ContextState, event: Event) -> tuple[ContextState, list[Output]]:
         """Fold one event.
 
-        Outputs: DUPLICATE; or a dead letter and DEAD; or the outcome itself, for the ledger; or the sessions that had
-        to end early, the signal itself if it may suppress something, and then a request or OBSERVED.
+        Outputs: DUPLICATE; or a dead letter and DEAD, after the signal itself if it is too late and may suppress
+        something; or the outcome itself, for the ledger; or the sessions that had to end early, the signal itself if
+        it may suppress something, and then a request or OBSERVED.
         """
         at, kind, event_id = self.order(event)
         mark = fingerprint(f"{kind}{event_id}")
@@ -98,7 +99,8 @@ class ContextFold:
             return state, [Counted.DUPLICATE]
         refusal = self._refusal(state, event, at)
         if refusal is not None:
-            return self._told_late(state, event, at, refusal), [refusal, Counted.DEAD]
+            state, told = self._told_late(state, event, at, mark, refusal)
+            return state, [*told, refusal, Counted.DEAD]
         noted = self._noted(state, event, at, mark)
         if isinstance(event, Outcome):
             return self._take_outcome(noted, event, at)
@@ -186,17 +188,29 @@ class ContextFold:
             event, Reason.TOO_LATE, "$.session_id: its session started more than session.longest before"
         )
 
-    def _told_late(self, state: ContextState, event: Event, at: Micros, refusal: DeadLetter) -> ContextState:
-        """The state after an event that is refused: as it was, but a fact is a fact, however late it is told.
+    def _told_late(
+        self, state: ContextState, event: Event, at: Micros, mark: bytes, refusal: DeadLetter
+    ) -> tuple[ContextState, list[Output]]:
+        """The state after an event that is refused, and what the ledger is told of it.
 
-        A customer's consent withdrawn or bereavement told must count though the behaviour around it no longer can.
+        All is as it was, but a fact is a fact, however late it is told, and an opt-out is an opt-out: a customer's
+        consent withdrawn or bereavement told must count though the behaviour around it no longer can. What the ledger
+        is told is remembered, so that it counts once.
         """
-        if refusal.reason != Reason.TOO_LATE or not isinstance(event, Signal) or not event.profile:
-            return state
-        if too_long(event.profile) is not None:
-            return state
-        facts = merge_profile(state.facts, event.profile, at, self.declared)
-        return msgspec.structs.replace(state, facts=facts)
+        if refusal.reason != Reason.TOO_LATE or not isinstance(event, Signal):
+            return state, []
+        facts, recent, told = state.facts, state.recent, []
+        if event.profile:
+            if too_long(event.profile) is not None:
+                return state, []
+            facts = merge_profile(facts, event.profile, at, self.declared)
+        if event.type != PROFILE and any(self.suppressing(event)):
+            recent, told = self._remembered(recent, mark), [event]
+        return msgspec.structs.replace(state, facts=facts, recent=recent), told
+
+    def _remembered(self, recent: bytes, mark: bytes) -> bytes:
+        """The ids of the latest events with one more."""
+        return (recent + mark)[-FINGERPRINT_BYTES * self.spec.dedupe.keep :]
 
     def _noted(self, state: ContextState, event: Event, at: Micros, mark: bytes) -> ContextState:
         """The state after anything that is taken in: clock, number, id and profile."""
@@ -212,7 +226,7 @@ class ContextFold:
             max(state.clock, at),
             state.sequence + 1,
             state.opened,
-            (state.recent + mark)[-FINGERPRINT_BYTES * self.spec.dedupe.keep :],
+            self._remembered(state.recent, mark),
             facts,
             state.sessions,
             state.series,

@@ -47,7 +47,8 @@ from schemas.signal import Signal
 class LedgerFold:
     """The ledger of any customer under one plan. Holds no state of its own; `models.ledger.state` bounds what it keeps.
 
-    Time is event time. An event may be `session.late` older than the latest one; older ones never reach a ledger.
+    Time is event time. An event may be `session.late` older than the latest one; older ones never reach a ledger,
+    but for signals that pause something: those count however late they are told.
     What could matter to an event within that horizon is kept, the rest is forgotten.
     """
 
