@@ -221,6 +221,7 @@ let lost = false;
 function link() {
   set(get("link"), lost ? "connection lost; trying again" : paused ? `paused at ${clock(latest.at)}` : "live");
   get("link").classList.toggle("lost", lost);
+  get("link").classList.toggle("on", !lost && !paused);
 }
 get("pause").addEventListener("click", () => {
   paused = !paused;
