@@ -7,7 +7,7 @@ from typing import Literal
 from models.plan.spec import PlanSpec
 from models.times import Micros
 from models.volumes.pacing import Pacer
-from models.volumes.quotes import Contact, Coverage, Quote
+from models.volumes.quotes import Contact, Coverage, Quote, Reach
 from models.volumes.windows import Window, window_of
 
 Past = Literal["nothing", "unknown"]
@@ -38,6 +38,8 @@ class VolumeBook:
         }
         self._first = {index for index, action in enumerate(spec.actions) if action.mandatory}
         self._prices = [0.0] * len(self._pacers)
+        self._told: tuple[Micros, str, str, frozenset[int]] = 0, "", "", frozenset()
+        """The slot seen last, and the constraints whose demand for it is known."""
         self._clock: Micros | None = None
         self._past = past
 
@@ -63,32 +65,67 @@ class VolumeBook:
         return Quote(self._coverage, self._prices, left)
 
     def seen(self, at: Micros, channel: str, brand: str, bids: Sequence[tuple[int, float]]) -> None:
-        """Note what capacity is worth for a slot: by how much the best bid that uses it beats all that do not."""
+        """Note what capacity is worth for a slot: by how much the best bid that uses it beats all that do not.
+
+        Where an exempt message has the slot if that bid does not, and uses as much, no price saves capacity: such a
+        slot is no demand of an `at_most`.
+        """
         reach = self._coverage.reach(channel, brand)
-        if not reach.constraints:
-            return
-        clock = self._now(at)
+        clock, told = self._now(at), []
+        best = self._best(reach, bids)
+        exempt = self._exempt_bids(reach, bids)
+        for number in reach.constraints:
+            using, other = self._rivals(reach, best, number)
+            anyway = exempt.get(number, -math.inf) >= other
+            if using == -math.inf or (using <= other and anyway) or other == math.inf:
+                continue
+            told.append(number)
+            if not anyway or using == math.inf:
+                self._pacers[number].observe(at, clock, using - other)
+            elif self._pacers[number].at_most is None:
+                self._pacers[number].observe(at, clock, math.inf)
+        self._told = at, channel, brand, frozenset(told)
+
+    def _best(self, reach: Reach, bids: Sequence[tuple[int, float]]) -> list[float]:
+        """The best bid of each kind; mandatory actions come at any price."""
         best = [-math.inf] * len(reach.kinds)
-        for action, bid in bids:
+        for action, bid in bids if reach.constraints else ():
             kind = reach.kind_of[action]
             best[kind] = math.inf if action in self._first else max(best[kind], bid)
-        for number in reach.constraints:
-            using, other = -math.inf, 0.0
-            for governing, bid in zip(reach.kinds, best, strict=True):
-                net = bid - sum(max(0.0, self._prices[each]) for each in governing if each != number)
-                if number in governing:
-                    using = max(using, net)
-                else:
-                    other = max(other, net)
-            if using > -math.inf and other < math.inf:
-                self._pacers[number].observe(at, clock, using - other)
+        return best
+
+    def _exempt_bids(self, reach: Reach, bids: Sequence[tuple[int, float]]) -> dict[int, float]:
+        """By constraint: the best bid of an exempt message that counts for it."""
+        found: dict[int, float] = {}
+        for action, bid in bids if reach.exempt else ():
+            for number in reach.exempt.get(action, ()):
+                worth = math.inf if action in self._first else bid
+                found[number] = max(found.get(number, worth), worth)
+        return found
+
+    def _rivals(self, reach: Reach, best: Sequence[float], number: int) -> tuple[float, float]:
+        """The best bids, net of the prices of other constraints, that one governs and that it does not."""
+        using, other = -math.inf, 0.0
+        for governing, bid in zip(reach.kinds, best, strict=True):
+            net = bid - sum(max(0.0, self._prices[each]) for each in governing if each != number)
+            if number in governing:
+                using = max(using, net)
+            else:
+                other = max(other, net)
+        return using, other
 
     def take(self, at: Micros, spot: Contact) -> None:
-        """A contact was made."""
+        """A contact was made.
+
+        One of an exempt class comes at any price, so that there is less for others; but not where it has a slot that
+        others wanted and did not get: their demand is known, and one slot is not wanted twice.
+        """
         clock = self._now(at)
+        *slot, known = self._told
+        told = known if slot == [at, spot.channel, spot.brand] else ()
         for number in self._coverage.counting(spot):
             self._windows[number].add(at)
-            if spot.action in self._exempt:  # it comes at any price, so that there is less for others
+            if spot.action in self._exempt and number not in told:
                 self._pacers[number].observe(at, clock, math.inf)
 
     def release(self, at: Micros, spot: Contact) -> None:

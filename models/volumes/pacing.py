@@ -64,7 +64,10 @@ class Pacer:
         for horizon, begun, wanted in zip(horizons, self._ahead, self._wanted, strict=True):
             if self.at_most is not None:
                 share = horizon / begun if begun else 0.0
-                price = max(price, _scarce(wanted, share, self.at_most - self._window.spent(clock, horizon)))
+                left = max(
+                    0, self.at_most - self._window.spent(clock, horizon)
+                )  # exempt messages may use more
+                price = max(price, _scarce(wanted, share, left))
         if self.at_least is not None:
             price -= self._subsidy(clock, horizons)
         return price

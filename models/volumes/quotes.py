@@ -1,6 +1,6 @@
 """Quotes: what scarce capacity asks of one decision, and what a decision has to tell the book of capacity."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from models.plan.scopes import Members
@@ -64,6 +64,8 @@ class Reach(NamedTuple):
     """By action: its number in `kinds`."""
     kinds: tuple[tuple[int, ...], ...]
     """Sets of constraints that govern the same actions."""
+    exempt: Mapping[int, tuple[int, ...]]
+    """By action of an exempt class that uses capacity here: the constraints it counts for, of those above."""
 
 
 class Coverage:
@@ -138,7 +140,13 @@ class Coverage:
             governing = tuple(number for number, actions in here if action in actions)
             kind_of.append(kinds.setdefault(governing, len(kinds)))
         bits = tuple(sum(1 << action for action in actions) for _, actions in here)
-        return Reach(tuple(number for number, _ in here), bits, tuple(kind_of), tuple(kinds))
+        numbers = tuple(number for number, _ in here)
+        exempt = {
+            action: tuple(number for number in numbers if action in self._covered[number])
+            for action in set(self._index.values()) - self._governed
+        }
+        using = {action: counted for action, counted in sorted(exempt.items()) if counted}
+        return Reach(numbers, bits, tuple(kind_of), tuple(kinds), using)
 
 
 class Surcharges(Sequence[float]):
