@@ -19,7 +19,7 @@ from pipelines.local.bigquery import BigQueryEmulator
 from pipelines.local.ports import HOST, claim_port
 from pipelines.local.processes import Child, ServerError, UnavailableError
 from pipelines.local.pubsub import PubsubEmulator
-from pipelines.local.servers import responds
+from pipelines.local.servers import Server, responds
 from pipelines.provisioning import Names, Resources, provision
 from pipelines.provisioning.endpoints import Endpoints
 from pipelines.provisioning.resources import DEAD_LETTER, DECISIONS, FEEDBACK
@@ -87,6 +87,7 @@ class _Stage:
         self._config, self._folder, self._say = config, folder, say
         self._port = claim_port(config.port, what="the live page", flag="--port")
         self._parts: list[Child] = []
+        self._machines: list[Server] = []
         self._names = Names(PROJECT)
         self.status = Status(f"http://{HOST}:{self._port}/state")
 
@@ -123,6 +124,8 @@ class _Stage:
         self.status.look()
 
     def _check(self) -> None:
+        for machine in self._machines:
+            machine.check()
         for part in self._parts:
             if not part.running:
                 raise ServerError(f"{part.name} ended with code {part.exit_code}{part.tail()}")
@@ -133,6 +136,7 @@ class _Stage:
         bigquery = BigQueryEmulator(project=PROJECT, folder=self._folder, say=self._say)
         stack.callback(pubsub.stop)
         stack.callback(bigquery.stop)
+        self._machines = [pubsub, bigquery]
         self._say("starting the servers")
         with ThreadPoolExecutor(2) as pool:
             tables = pool.submit(bigquery.start) if self._config.bigquery else None

@@ -21,6 +21,7 @@ Message = tuple[bytes, dict[str, str]]
 _MOST_MESSAGES, _MOST_BYTES = 500, 4_000_000
 _MOST_IDS = 1_000
 _CALL_S, _PULL_S = 20.0, 3.0
+_LOST_S = 60.0
 _PASSING = frozenset(
     {
         grpc.StatusCode.UNAVAILABLE,
@@ -48,6 +49,48 @@ class StoppedError(Exception):
     """We were asked to stop before the service answered."""
 
 
+class _Calls:
+    """Calls of the service about one thing, tried again while there is hope.
+
+    That something which was there is not found passes, too: an emulator that was restarted has lost everything, and
+    somebody may be about to make it anew.
+    """
+
+    def __init__(self, name: str, stop: Event) -> None:
+        self._name, self._stop = name, stop
+        self._lost_at: float | None = None
+        self._worked = False
+
+    def __call__(self, call: Callable[..., Any], request: Any, *, limit_s: float = _CALL_S) -> Any:
+        """The answer; None where nothing came in the time that a pull waits.
+
+        Raises:
+          StoppedError: Before that we were asked to stop.
+          UsageError: There is no such thing, or it is not ours.
+        """
+        pause = 0.1
+        while True:
+            try:
+                answer = call(request, timeout=limit_s)
+            except grpc.RpcError as error:
+                code = error.code()
+                if code is grpc.StatusCode.DEADLINE_EXCEEDED and limit_s == _PULL_S:
+                    return None
+                if code not in _PASSING and not (code is grpc.StatusCode.NOT_FOUND and self._may_come_back()):
+                    raise UsageError(f"{self._name}: {code.name.lower()}: {error.details()}") from error
+            else:
+                self._worked, self._lost_at = True, None
+                return answer
+            if self._stop.wait(pause):
+                raise StoppedError
+            pause = min(2.0, 2 * pause)
+
+    def _may_come_back(self) -> bool:
+        if self._lost_at is None:
+            self._lost_at = time.monotonic()
+        return self._worked and time.monotonic() < self._lost_at + _LOST_S
+
+
 class Topic:
     """Publishes to one topic, and waits until the service has what was published.
 
@@ -58,7 +101,7 @@ class Topic:
     """
 
     def __init__(self, endpoints: Endpoints, name: str, stop: Event) -> None:
-        self._name, self._stop = name, stop
+        self._name, self._call = name, _Calls(name, stop)
         self._client = endpoints.publisher()
         self._publish = _stub(self._client, "Publisher/Publish", types.PublishRequest, types.PublishResponse)
 
@@ -74,7 +117,7 @@ class Topic:
             request = make(topic=self._name)
             for data, attributes in batch:
                 request.messages.add(data=data, attributes=attributes)
-            _insist(self._publish, request, self._name, self._stop)
+            self._call(self._publish, request)
 
 
 class Subscription:
@@ -87,7 +130,7 @@ class Subscription:
     """
 
     def __init__(self, endpoints: Endpoints, name: str, stop: Event) -> None:
-        self._name, self._stop = name, stop
+        self._name, self._call = name, _Calls(name, stop)
         self._client = client = endpoints.subscriber()
         empty = _empty()
         self._pull = _stub(client, "Subscriber/Pull", types.PullRequest, types.PullResponse)
@@ -102,7 +145,7 @@ class Subscription:
           UsageError: There is no such subscription, or it is not ours.
         """
         request = types.PullRequest.pb()(subscription=self._name, max_messages=most)
-        answer = _insist(self._pull, request, self._name, self._stop, limit_s=_PULL_S)
+        answer = self._call(self._pull, request, limit_s=_PULL_S)
         if answer is None:
             return []
         return [
@@ -119,7 +162,7 @@ class Subscription:
         """They need not come again."""
         for ids in _slices(ack_ids):
             request = types.AcknowledgeRequest.pb()(subscription=self._name, ack_ids=ids)
-            _insist(self._acknowledge, request, self._name, self._stop)
+            self._call(self._acknowledge, request)
 
     def extend(self, ack_ids: Sequence[str], seconds: int) -> None:
         """They shall not come again for so long."""
@@ -127,7 +170,7 @@ class Subscription:
             request = types.ModifyAckDeadlineRequest.pb()(
                 subscription=self._name, ack_ids=ids, ack_deadline_seconds=seconds
             )
-            _insist(self._extend, request, self._name, self._stop)
+            self._call(self._extend, request)
 
 
 def _stub(client: Any, method: str, request: Any, response: Any) -> Callable[..., Any]:
@@ -144,25 +187,6 @@ def _empty() -> Any:
     from google.protobuf.empty_pb2 import Empty  # noqa: PLC0415  (its name is made when it is imported)
 
     return Empty
-
-
-def _insist(
-    call: Callable[..., Any], request: Any, name: str, stop: Event, *, limit_s: float = _CALL_S
-) -> Any:
-    """The answer, however often it takes; None where nothing came in the time that a pull waits."""
-    pause = 0.1
-    while True:
-        try:
-            return call(request, timeout=limit_s)
-        except grpc.RpcError as error:
-            code = error.code()
-            if code is grpc.StatusCode.DEADLINE_EXCEEDED and limit_s == _PULL_S:
-                return None
-            if code not in _PASSING:
-                raise UsageError(f"{name}: {code.name.lower()}: {error.details()}") from error
-        if stop.wait(pause):
-            raise StoppedError
-        pause = min(2.0, 2 * pause)
 
 
 def _batches(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:

@@ -89,6 +89,15 @@ class Server(ABC):
             self._child.wait_until(self.ready, limit_s=self._limit_s)
         return self
 
+    def check(self) -> None:
+        """See that it runs, if it is ours.
+
+        Raises:
+          ServerError: It has ended; the text has the end of its log.
+        """
+        if self._child is not None and not self._child.running:
+            raise ServerError(f"{self.name} ended with code {self._child.exit_code}{self._child.tail()}")
+
     def stop(self) -> None:
         """End it if we started it, and remove the folder if it is its own."""
         if self._child is not None:

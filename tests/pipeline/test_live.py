@@ -85,15 +85,23 @@ def test_a_bank_lives_for_a_while_and_leaves_nothing_behind(tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == ["said"]  # its folder is gone, too
 
 
-def test_a_part_that_dies_is_named_with_its_last_words_and_ends_the_rest(tmp_path):
+@pytest.mark.parametrize(
+    ("words", "name", "log"),
+    [
+        (("pipelines.cli", "channels"), "the channels", "channels.log"),
+        (("-jar",), "the Pub/Sub emulator", "pubsubemulator.log"),
+    ],
+)
+def test_a_part_that_dies_is_named_with_its_last_words_and_ends_the_rest(tmp_path, words, name, log):
     with live(tmp_path, "--no-bigquery") as (process, said):
-        part = _named(process, "pipelines.cli", "channels")
+        _named(process, "pipelines.cli", "signals")
+        part = _named(process, *words)
         family = _family(process)
         part.send_signal(signal.SIGKILL)
         assert process.wait(60) == 2
     assert _all_gone(family, 1) == []
-    assert f"error: the channels ended with code {128 + signal.SIGKILL}" in said()
-    assert "channels.log" in said()
+    assert f"error: {name} ended with code {128 + signal.SIGKILL}" in said()
+    assert log in said()
     assert "all logs are in" in said()
 
 

@@ -1,5 +1,6 @@
 """The simulated bank on a real service: decisions are answered once and in full, whoever is stopped in between."""
 
+import os
 import threading
 import time
 from itertools import islice
@@ -18,6 +19,7 @@ from pipelines.live.channels import Channels, serve
 from pipelines.live.source import send
 from pipelines.live.wire import StoppedError, Subscription, Topic
 from pipelines.local.ports import HOST, claim_port
+from pipelines.local.pubsub import PubsubEmulator
 from pipelines.locate import UsageError
 from pipelines.provisioning import Names, Resources
 from pipelines.provisioning.endpoints import Endpoints
@@ -126,6 +128,28 @@ def test_a_name_that_is_not_there_is_said(place):
         Subscription(endpoints, names.subscription("nothing"), stop).pull()
     with pytest.raises(UsageError, match=r"topics/.*-nothing: not_found"):
         Topic(endpoints, names.topic("nothing"), stop).publish([(b"{}", {})])
+
+
+def test_an_emulator_that_has_forgotten_everything_is_given_time_to_be_told_anew(tmp_path, pubsub_server):
+    """It is killed under a subscription that worked; the subscription goes on once it is there again."""
+    environ = {name: value for name, value in os.environ.items() if not name.endswith("_EMULATOR_HOST")}
+    names, stop = Names("local-dev"), threading.Event()
+    with PubsubEmulator(folder=tmp_path, environ=environ) as server:
+        endpoints = Endpoints(pubsub=server.endpoint)
+        provision_topics(Resources.of(names), endpoints, lambda _: None)
+        topic = Topic(endpoints, names.topic("decisions"), stop)
+        subscription = Subscription(endpoints, names.subscription("decisions-channels"), stop)
+        topic.publish([(b"1", {})])
+        assert [each.data for each in subscription.pull()] == [b"1"]
+        server.kill()
+        server.start()
+        threading.Timer(1.0, provision_topics, (Resources.of(names), endpoints, lambda _: None)).start()
+        batch = []
+        for _ in range(20):  # the topic may be there before its subscription
+            topic.publish([(b"2", {})])
+            if batch := subscription.pull():
+                break
+        assert {each.data for each in batch} == {b"2"}
 
 
 def test_who_waits_for_a_service_that_does_not_answer_can_be_stopped():
