@@ -12,6 +12,7 @@ from models.plan.lint_capacity import capacity_remarks
 from models.plan.lint_contact import contact_remarks
 from models.plan.lint_dates import date_remarks
 from models.plan.lint_events import event_remarks
+from models.plan.lint_exempt import exemption_remarks
 from models.plan.lint_findings import CODES, Remark, Severity
 from models.plan.lint_names import name_remarks
 from models.plan.lint_reasoner import Reasoner
@@ -33,6 +34,7 @@ _CHECKS: tuple[Callable[[View], Iterator[Remark]], ...] = (
     worth_remarks,
     contact_remarks,
     capacity_remarks,
+    exemption_remarks,
     trial_remarks,
 )
 

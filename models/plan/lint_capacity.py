@@ -160,8 +160,8 @@ def _quiet(view: View) -> Iterator[Remark]:
     spec, contact = view.spec, view.root / "contact" / "quiet_hours"
     covered: dict[tuple[str, int], list[int]] = {}
     for index, quiet in enumerate(spec.contact.quiet_hours):
-        reach = Reach.of(view, quiet.scope, _channels(view, quiet), ())
-        if reason := reach.empty(view) if _channels(view, quiet) else "no channel is outbound":
+        reach = Reach.of(view, quiet.scope, quiet_channels(view, quiet), ())
+        if reason := reach.empty(view) if quiet_channels(view, quiet) else "no channel is outbound":
             message = f"`{quiet.id}` never holds anything back: {reason}"
             yield Remark.at(
                 "quiet-without-effect", contact / index, message, "remove it, or widen what it is about"
@@ -183,7 +183,8 @@ def _quiet(view: View) -> Iterator[Remark]:
             )
 
 
-def _channels(view: View, quiet: QuietSpec) -> tuple[str, ...]:
+def quiet_channels(view: View, quiet: QuietSpec) -> tuple[str, ...]:
+    """Where quiet hours hold; all outbound channels unless they say."""
     outbound = (
         name for name, channel in view.spec.channels.items() if channel.direction is Direction.OUTBOUND
     )

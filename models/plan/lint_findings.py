@@ -38,6 +38,7 @@ CODES: Mapping[str, Severity] = {
     "limit-without-effect": "warning",
     "limit-shadowed": "warning",
     "limit-forbids": "warning",
+    "service-held-back": "warning",
     "suppression-without-effect": "warning",
     "suppression-shadowed": "warning",
     "quiet-without-effect": "warning",
