@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.cli_audit import add_audit
+from pipelines.cli_dead_letters import add_dead_letters
 from pipelines.cli_export import add_export
 from pipelines.cli_live import add_live
 from pipelines.cli_plan import add_plan
@@ -72,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     add_plan(commands)
     add_export(commands)
     add_live(commands)
+    add_dead_letters(commands)
     _add_demo(commands)
     return parser
 

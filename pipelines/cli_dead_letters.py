@@ -1,0 +1,373 @@
+"""`nextbeam dead-letters list|show|replay`: look at what could not be processed, and try it again."""
+
+import argparse
+import sys
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING
+
+from models.plan.wording import nearest
+from pipelines.commands import add_command
+from pipelines.locate import OUTPUTS, PLAN, UsageError, find_mapping, find_plan, run_folder
+from schemas import Reason
+
+if TYPE_CHECKING:
+    from models.dead_letters import Choice, Judge
+    from pipelines.commands import Commands
+    from pipelines.dead_letters.journal import Journal
+    from pipelines.dead_letters.senders import Sender
+    from pipelines.dead_letters.sources import Source
+    from pipelines.provisioning import Names
+    from pipelines.provisioning.endpoints import Endpoints
+
+LOCAL_PROJECT = "local-dev"
+NO_MAPPING = "none"
+_TABLE = "dead_letters"
+
+_WHERE = """PUBSUB_EMULATOR_HOST and BIGQUERY_EMULATOR_HOST name emulators; without them --project names a project
+of the cloud."""
+
+_LIST_EXAMPLE = f"""examples:
+  nextbeam dead-letters list --out out/day
+  nextbeam dead-letters list --subscription dead-letter-review --since 2026-11-20
+
+Letters of a subscription are read and given back; what is listed has not been taken away.
+{_WHERE}"""
+
+_REPLAY_EXAMPLE = f"""examples:
+  nextbeam dead-letters replay --out out/day --plan fixed.yaml --into again.jsonl
+  nextbeam dead-letters replay --subscription dead-letter-review --plan fixed.yaml --reason unknown_value --dry-run
+
+Only what decodes under the plan is sent; the rest stays where it is, and is told of. A journal keeps what was sent
+where, so that a second replay skips it. A letter of a subscription is acknowledged once its payload has arrived.
+Exit 1: letters stay that were chosen.
+{_WHERE}"""
+
+
+def add_dead_letters(commands: "Commands") -> None:
+    """Add the command and its own commands."""
+    text = "list, show and replay what could not be processed"
+    parser = commands.add_parser(
+        "dead-letters", help=text, description=f"{text.capitalize()}.", allow_abbrev=False
+    )
+    own = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="name")
+    _add_list(own)
+    _add_show(own)
+    _add_replay(own)
+
+
+def _add_list(commands: "Commands") -> None:
+    text = "count dead letters by reason, step and day, with an id of each"
+    parser = add_command(commands, "list", _list, text, _LIST_EXAMPLE)
+    _add_source(parser)
+    _add_filters(parser)
+    parser.add_argument(
+        "--format",
+        choices=("table", "csv", "json"),
+        default="table",
+        help="how to print (default: %(default)s)",
+    )
+
+
+def _add_show(commands: "Commands") -> None:
+    parser = add_command(commands, "show", _show, "tell one dead letter", _WHERE)
+    parser.add_argument("id", metavar="ID", help="its id, or the beginning of it")
+    _add_source(parser)
+    _add_rules(parser)
+    parser.add_argument(
+        "--payload", action="store_true", help="print what came in, and whose it is; that may be personal"
+    )
+
+
+def _add_replay(commands: "Commands") -> None:
+    text = "send the payloads of dead letters again, after a fix"
+    parser = add_command(commands, "replay", _replay, text, _REPLAY_EXAMPLE)
+    _add_source(parser)
+    _add_filters(parser)
+    _add_rules(parser)
+    parser.add_argument(
+        "--id", action="append", default=[], metavar="ID", help="only this one; can be repeated"
+    )
+    parser.add_argument("--limit", type=_count, metavar="N", help="send at most so many")
+    parser.add_argument(
+        "--rate",
+        type=_rate,
+        default=50.0,
+        metavar="R",
+        help="send at most so many a second (default: %(default)s)",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="send nothing, say what would be sent")
+    parser.add_argument(
+        "--into",
+        metavar="FILE",
+        help="write them to a feed for `nextbeam run` instead of topics: signals to FILE.jsonl, "
+        "outcomes to FILE.outcomes.jsonl",
+    )
+    parser.add_argument(
+        "--rows-to",
+        metavar="DATASET",
+        help="write rows that tables refused into this dataset again (default: they stay)",
+    )
+    parser.add_argument(
+        "--journal",
+        metavar="FILE",
+        help="what was replayed (default: DIR.replayed.jsonl, or NAME.replayed.jsonl here for a live place)",
+    )
+    parser.add_argument("--again", action="store_true", help="send those, too, that the journal has")
+
+
+def _add_source(parser: argparse.ArgumentParser) -> None:
+    place = parser.add_mutually_exclusive_group(required=True)
+    place.add_argument("--out", metavar="DIR", help="dead letters of a run: its folder")
+    place.add_argument("--subscription", metavar="NAME", help="those that wait on a subscription")
+    place.add_argument(
+        "--dataset", metavar="DATASET", help=f"those in the table {_TABLE} of a BigQuery dataset"
+    )
+    parser.add_argument(
+        "--project", metavar="PROJECT", help=f"of the live place (default with an emulator: {LOCAL_PROJECT})"
+    )
+    parser.add_argument(
+        "--prefix", default="", metavar="PREFIX", help="of the names of topics and subscriptions"
+    )
+
+
+def _add_filters(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--reason", action="append", default=[], metavar="REASON", help="e.g. unknown_value; can be repeated"
+    )
+    parser.add_argument(
+        "--step", action="append", default=[], metavar="STEP", help="e.g. DecodeSignals; can be repeated"
+    )
+    parser.add_argument(
+        "--since", type=_time, metavar="TIME", help="from this day or time on, UTC; of those that have a time"
+    )
+    parser.add_argument("--until", type=_time, metavar="TIME", help="before it; likewise")
+
+
+def _add_rules(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--plan", metavar="PLAN", help="the plan they shall decode under (default: the run's own)"
+    )
+    parser.add_argument(
+        "--mapping",
+        metavar="MAPPING",
+        help=f"how signals are read, as for `nextbeam run` (default: the run's own; {NO_MAPPING}: without)",
+    )
+
+
+def _list(args: argparse.Namespace, _: list[str]) -> int:
+    from pipelines.dead_letters.sources import all_letters  # noqa: PLC0415  (help must be quick)
+    from pipelines.dead_letters.telling import listing  # noqa: PLC0415
+    from pipelines.report import print_answer  # noqa: PLC0415
+
+    choice = _choice(args)
+    with ExitStack() as stack:
+        source = _source(args, stack)
+        print_answer(listing(all_letters(source, choice)), args.format)
+    if source.unreadable:
+        print(f"{source.unreadable} messages are no dead letters of this version", file=sys.stderr)
+    return 0
+
+
+def _show(args: argparse.Namespace, _: list[str]) -> int:
+    from pipelines.dead_letters.sources import one_letter  # noqa: PLC0415
+    from pipelines.dead_letters.telling import told_letter  # noqa: PLC0415
+
+    judge = _judge(args)
+    with ExitStack() as stack:
+        letter = one_letter(_source(args, stack), args.id)
+    print("\n".join(told_letter(letter, judge.verdict(letter.letter), payload=args.payload)))
+    return 0
+
+
+def _replay(args: argparse.Namespace, _: list[str]) -> int:
+    from pipelines.dead_letters.journal import Journal  # noqa: PLC0415
+    from pipelines.dead_letters.replaying import Limits, Replay  # noqa: PLC0415
+    from pipelines.dead_letters.telling import told_replay  # noqa: PLC0415
+    from pipelines.stopping import stop_requested  # noqa: PLC0415
+
+    judge, choice = _judge(args), _choice(args)
+    limits = Limits(most=args.limit, rate=args.rate, dry=args.dry_run, again=args.again)
+    with ExitStack() as stack:
+        stop = stack.enter_context(stop_requested())
+        sender = _sender(args, stop)
+        journal = stack.enter_context(Journal(_journal(args), write=not args.dry_run))
+        if args.into:
+            _forget_missing(journal, Path(args.into))
+        told = Replay(judge, sender, journal, limits, stop).run(_source(args, stack, stop), choice)
+    print("\n".join(told_replay(told, dry=args.dry_run)))
+    if args.into and told.total and not args.dry_run:
+        print(f"the next run of the same events reads them, too: {_flags(Path(args.into))}")
+    return 1 if told.kept or told.unreadable else 0
+
+
+def _choice(args: argparse.Namespace) -> "Choice":
+    from models.dead_letters import Choice  # noqa: PLC0415
+
+    return Choice(
+        reasons=frozenset(_reason(name) for name in args.reason),
+        steps=frozenset(args.step),
+        ids=tuple(vars(args).get("id") or ()),
+        since=args.since,
+        until=args.until,
+    )
+
+
+def _reason(name: str) -> str:
+    known = [reason.value for reason in Reason]
+    if name in known:
+        return name
+    close = nearest(name, known)
+    hint = f"did you mean {close!r}?" if close else f"there are {', '.join(known)}"
+    raise UsageError(f"--reason: {name!r} is none; {hint}")
+
+
+def _judge(args: argparse.Namespace) -> "Judge":
+    from models.dead_letters import Judge  # noqa: PLC0415
+    from models.mapping import load_mapping  # noqa: PLC0415
+    from models.mapping.load import MappingFileError  # noqa: PLC0415
+    from models.plan.load import PlanError, load_plan  # noqa: PLC0415
+
+    mapping = _mapping(args)
+    try:
+        plan = load_plan(_plan(args)).spec
+        return Judge(plan, load_mapping(mapping).reshape if mapping else None, OUTPUTS)
+    except (PlanError, MappingFileError) as error:
+        raise UsageError(str(error)) from error
+
+
+def _plan(args: argparse.Namespace) -> Path:
+    if args.plan:
+        return find_plan(args.plan)
+    if not args.out:
+        raise UsageError(
+            "--plan is missing: only letters that decode under the plan in force can be sent again"
+        )
+    return run_folder(args.out) / PLAN
+
+
+def _mapping(args: argparse.Namespace) -> Path | None:
+    if args.mapping:
+        return None if args.mapping == NO_MAPPING else find_mapping(args.mapping)
+    own = _mapping_of_run(run_folder(args.out)) if args.out else None
+    if own and not own.is_file():
+        raise UsageError(f"the run was read by the mapping {str(own)!r}, which is gone; name it by --mapping")
+    return own
+
+
+def _mapping_of_run(out: Path) -> Path | None:
+    import json  # noqa: PLC0415
+
+    own = json.loads((out / "summary.json").read_text("utf-8")).get("inputs", {}).get("mapping")
+    return (out / own).resolve() if own else None
+
+
+def _source(args: argparse.Namespace, stack: ExitStack, stop: Event | None = None) -> "Source":
+    from pipelines.dead_letters.sources import FolderSource, SubscriptionSource, TableSource  # noqa: PLC0415
+
+    if args.out:
+        return FolderSource(run_folder(args.out))
+    endpoints, names = _place(args)
+    source: TableSource | SubscriptionSource
+    if args.dataset:
+        source = TableSource(endpoints, f"{_dataset(args.dataset, names)}.{_TABLE}")
+    else:
+        name = args.subscription
+        path = name if name.startswith("projects/") else names.subscription(name)
+        source = SubscriptionSource(endpoints, path, stop or Event())
+    stack.callback(source.close)
+    return source
+
+
+def _sender(args: argparse.Namespace, stop: Event) -> "Sender":
+    from models.dead_letters import Target  # noqa: PLC0415
+    from pipelines.dead_letters.senders import (  # noqa: PLC0415
+        FeedSender,
+        NoSender,
+        RowSender,
+        Sender,
+        Senders,
+        TopicSender,
+    )
+    from pipelines.provisioning.endpoints import Endpoints  # noqa: PLC0415
+    from pipelines.provisioning.resources import OUTCOMES, SIGNALS  # noqa: PLC0415
+
+    senders: list[Sender] = []
+    if args.into:
+        senders.append(FeedSender(Path(args.into)))
+    elif args.dry_run and not args.project and Endpoints.from_environment().pubsub is None:
+        senders.append(NoSender())
+    else:
+        endpoints, names = _place(args)
+        topics = {Target.SIGNALS: names.topic(SIGNALS), Target.OUTCOMES: names.topic(OUTCOMES)}
+        senders.append(TopicSender(endpoints, topics, stop))
+    if args.rows_to:
+        endpoints, names = _place(args)
+        senders.append(RowSender(endpoints, _dataset(args.rows_to, names), OUTPUTS))
+    return Senders(*senders)
+
+
+def _place(args: argparse.Namespace) -> "tuple[Endpoints, Names]":
+    from pipelines.provisioning import Names  # noqa: PLC0415
+    from pipelines.provisioning.endpoints import Endpoints  # noqa: PLC0415
+
+    endpoints = Endpoints.from_environment()
+    if endpoints == Endpoints() and not args.project:
+        raise UsageError(
+            "where to? name a project of the cloud by --project or an emulator by PUBSUB_EMULATOR_HOST; "
+            "`replay --into FILE` writes to a file instead"
+        )
+    return endpoints, Names(args.project or LOCAL_PROJECT, prefix=args.prefix)
+
+
+def _dataset(name: str, names: "Names") -> str:
+    return name if "." in name else f"{names.project}.{name}"
+
+
+def _journal(args: argparse.Namespace) -> Path:
+    if args.journal:
+        return Path(args.journal)
+    if args.out:
+        folder = Path(args.out).resolve()
+        return folder.with_name(f"{folder.name}.replayed.jsonl")
+    return Path(f"{(args.subscription or args.dataset).rpartition('/')[2]}.replayed.jsonl")
+
+
+def _forget_missing(journal: "Journal", path: Path) -> None:
+    from pipelines.dead_letters.senders import FeedSender  # noqa: PLC0415
+
+    for each in FeedSender(path).paths.values():
+        if not each.exists():
+            journal.forget(str(each.resolve()))
+
+
+def _flags(path: Path) -> str:
+    from pipelines.dead_letters.senders import FeedSender  # noqa: PLC0415
+
+    feeds = FeedSender(path).paths.items()
+    return " ".join(f"--{target} {feed}" for target, feed in feeds if feed.exists())
+
+
+def _time(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no time; write 2026-11-20 or 2026-11-20T14:30"
+        ) from None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError("give a whole number, 1 or more")
+    return int(text)
+
+
+def _rate(text: str) -> float:
+    rate = float(text)
+    if not 0 < rate < float("inf"):
+        raise argparse.ArgumentTypeError("give a number a second, more than 0")
+    return rate
