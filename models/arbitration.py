@@ -116,7 +116,8 @@ def prioritise(
     """Priority = P x C x V x L of each row, a factor that is switched off being 1.
 
     The product is taken as ((P x V) x C) x L, so that equal inputs give equal bits wherever it is computed. A row
-    whose product is negative or no finite number has priority 0: it can still be offered, after all others.
+    whose product is negative or no finite number has priority 0: it can still be offered, after all others, unless it
+    is marketing whose context weight is 0 (`models.exploration.hurdles`).
     """
     factors = (
         (switches.propensity, propensities),
@@ -175,7 +176,12 @@ def arbitrate(
     if arbitration.rules:
         customer_id, first = candidates.request.customer_id, arbitration.first_rule
         removed_by = arbitration.hurdles.over(
-            removed_by, customer_id, factors.propensities, priorities, first=first
+            removed_by,
+            customer_id,
+            factors.propensities,
+            priorities,
+            factors.context_weights,
+            first=first,
         )
         removed = _removed(removed_by)
     if (kind := arbitration.arms.get(candidates.request.arm)) is not None:

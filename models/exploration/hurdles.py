@@ -1,4 +1,4 @@
-"""What marketing must pass after it was scored: the ramp of new actions, and the least propensity and priority.
+"""What marketing must pass after it was scored: the ramp of new actions, and the least propensity, weight and priority.
 
 Service and regulatory messages pass, and so do mandatory actions: they do not compete.
 """
@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from models.care import marketing, unsoftened
+from models.plan.scopes import Members
 from models.plan.spec import ActionSpec, MaturitySpec, PlanSpec
 from schemas import MessageClass, Stage
 
@@ -19,9 +21,12 @@ Rule = tuple[Stage, str]
 
 MATURITY: Rule = (Stage.ACTION_MATURITY, "maturity")
 PROPENSITY: Rule = (Stage.PROPENSITY_THRESHOLDS, "propensity-threshold")
+WEIGHT: Rule = (Stage.PRIORITY_THRESHOLDS, "context-weight")
 PRIORITY: Rule = (Stage.PRIORITY_THRESHOLDS, "priority-threshold")
 
 _DOMAIN = b"nextbeam-ramp"
+_ALL = 100.0 - 1e-9
+"""Percent off a context weight that leave none, however they were rounded."""
 
 
 class Immature(NamedTuple):
@@ -40,12 +45,14 @@ class Hurdles:
     Attributes:
       rules: Stage and id of each that the plan has.
       immature: The actions on the ramp.
+      weighted: Which actions (A,) need a context weight above 0, of those that can come to have none.
       propensities: The least propensity of each action (A,), 0 where any will do.
       priorities: The least priority of each action (A,), likewise.
     """
 
     rules: tuple[Rule, ...]
     immature: tuple[Immature, ...]
+    weighted: NDArray[np.bool_]
     propensities: Floats
     priorities: Floats
 
@@ -58,10 +65,17 @@ class Hurdles:
         propensities = np.where(competing, [default if each is None else each for each in own], 0.0)
         priorities = np.where(competing, spec.arbitration.priority_threshold, 0.0)
         ramp = spec.arbitration.maturity
-        present = {MATURITY: ramp is not None, PROPENSITY: propensities.any(), PRIORITY: priorities.any()}
+        weighted = np.array(competing, dtype=np.bool_) & (_least_percents(spec) <= -_ALL)
+        present = {
+            MATURITY: ramp is not None,
+            PROPENSITY: propensities.any(),
+            WEIGHT: weighted.any(),
+            PRIORITY: priorities.any(),
+        }
         return cls(
             rules=tuple([rule for rule, there in present.items() if there]),
             immature=tuple(_on_the_ramp(spec, ramp, positives)) if ramp else (),
+            weighted=weighted,
             propensities=propensities,
             priorities=priorities,
         )
@@ -72,6 +86,7 @@ class Hurdles:
         customer_id: str,
         propensities: Floats,
         priorities: Floats,
+        context_weights: Floats,
         *,
         first: int,
     ) -> tuple[int, ...]:
@@ -82,21 +97,30 @@ class Hurdles:
           customer_id: Whom the ramp lets in or not.
           propensities: Of the actions (A,).
           priorities: Of the actions (A,).
+          context_weights: Of the actions (A,).
           first: Number of the first of `rules`.
         """
         found = list(removed_by)
         for number, rule in enumerate(self.rules, first):
-            for action in self._failing(rule, customer_id, propensities, priorities):
+            for action in self._failing(rule, customer_id, propensities, priorities, context_weights):
                 if found[action] < 0:
                     found[action] = number
         return tuple(found)
 
     def _failing(
-        self, rule: Rule, customer_id: str, propensities: Floats, priorities: Floats
+        self,
+        rule: Rule,
+        customer_id: str,
+        propensities: Floats,
+        priorities: Floats,
+        context_weights: Floats,
     ) -> Sequence[int]:
         if rule == MATURITY:
             return [one.position for one in self.immature if admission(customer_id, one.action) >= one.share]
-        low = priorities < self.priorities if rule == PRIORITY else propensities < self.propensities
+        if rule == WEIGHT:
+            low = self.weighted & (context_weights <= 0.0)
+        else:
+            low = priorities < self.priorities if rule == PRIORITY else propensities < self.propensities
         failing: list[int] = np.flatnonzero(low).tolist()
         return failing
 
@@ -111,6 +135,21 @@ def admission(customer_id: str, action: str) -> float:
     """The share, in [0, 1), beyond which an action reaches this customer: never another, so that who is in stays in."""
     text = f"{customer_id}\0{action}".encode("utf-8", "surrogatepass")
     return int.from_bytes(blake2b(text, digest_size=6, person=_DOMAIN).digest(), "big") / 2**48
+
+
+def _least_percents(spec: PlanSpec) -> Floats:
+    """What all context weights that lower anything add up to (A,), whether they can hold together or not."""
+    least = np.zeros(len(spec.actions))
+    if not spec.arbitration.context_weight:
+        return least
+    inside = Members.of(spec)
+    for weight in spec.arbitration.context_weights:
+        least[sorted(inside.indices(weight.scope))] += min(0.0, weight.percent)
+    for index, action in enumerate(spec.actions):
+        least[index] += sum(min(0.0, weight.percent) for weight in action.context_weights)
+    if unsoftened(spec) is not None:
+        least[sorted(marketing(spec))] += spec.care.soften_percent
+    return least
 
 
 def _competes(action: ActionSpec) -> bool:

@@ -20,6 +20,9 @@ def care_findings(spec: PlanSpec, root: Place) -> Iterator[Finding]:
     if softened and spec.care.soften_percent == 0:
         remedy = "write e.g. -50, or then: stop"
         yield (care / "soften_percent").finding("softened by nothing", remedy)
+    if softened and spec.care.soften_percent <= -100:
+        remedy = "write then: stop, which says why, or something above -100"
+        yield (care / "soften_percent").finding("softened until nothing is left: that is a stop", remedy)
 
 
 def care_ids(spec: PlanSpec) -> frozenset[str]:

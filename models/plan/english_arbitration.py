@@ -91,7 +91,10 @@ def _factors(spec: PlanSpec) -> Iterator[str]:
     yield f"Propensity: how likely a positive answer is if the offer is shown, {model or start}."
     if rules.smoothing:
         yield "While there is little evidence, the model's propensity is drawn towards the starting propensity."
-    yield "Context weight: 1 + the sum of the percent of all weights that hold / 100, never below 0."
+    yield (
+        "Context weight: 1 + the sum of the percent of all weights that hold / 100, never below 0. At 0, marketing is "
+        "not offered, unless it is mandatory."
+    )
     yield f"Value: what a positive answer is worth, in {spec.currency}."
     yield "Lever: 1 + (percent of issue + group + action) / 100, never below 0."
     if rules.propensity_threshold:

@@ -115,7 +115,7 @@ def _cancelled(view: View, places: Sequence[Place], actions: Sequence[int]) -> R
     names = some([view.spec.actions[index].id for index in actions])
     others = ", ".join(map(where, places[1:]))
     message = f"with the weights in {others}, this can leave {names} a context weight of 0"
-    remedy = "the priority is 0 then; soften one, or say so with a rule"
+    remedy = "marketing is not offered then, and all else comes last; soften one, or say so with a rule"
     return Remark.at("weight-cancelled", places[0] / "percent", message, remedy)
 
 

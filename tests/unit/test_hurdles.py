@@ -13,7 +13,7 @@ from scipy.stats import binom
 
 from models.arbitration import Arbitration, arbitrate
 from models.exploration.evidence import Evidence, Smoothing, explores, known_propensity
-from models.exploration.hurdles import MATURITY, PRIORITY, PROPENSITY, admission, reached
+from models.exploration.hurdles import MATURITY, PRIORITY, PROPENSITY, WEIGHT, admission, reached
 from models.plan.findings import PlanError
 from models.plan.load import load_plan
 from models.plan.spec import EvidenceSpec, MaturitySpec, PlanSpec
@@ -203,6 +203,54 @@ def test_thresholds_stop_marketing_that_competes_and_an_action_may_have_its_own(
     assert ranked.removed_by == (-1, first, first, -1, first + 1, -1, 0, -1)
     assert {spec.actions[index].id for index in ranked.order} == {"above", "lenient", "help", "must"}
     assert [ranked.priorities[index] for index in (1, 2, 4, 6)] == [0.0] * 4
+
+
+LOWERED = [
+    {"when": "request.hour >= 9", "percent": -60, "scope": {"classes": ["marketing"]}},
+    {"when": "request.hour >= 10", "percent": -40},
+    {"when": "request.hour >= 11", "percent": 300},
+]
+SOFT = {"bereaved": {"fact": "bereaved", "then": "soften"}}
+
+
+def test_marketing_whose_context_weight_is_nothing_is_not_offered_though_a_slot_is_free():
+    rows = [
+        {"id": "sell"},
+        {"id": "less", "context_weights": [{"when": "request.hour >= 9", "percent": -50}]},
+        {"id": "must", "mandatory": True},
+        {"id": "help", "message_class": "service"},
+        {"id": "free", "value": 0.0},
+    ]
+    spec = _spec(*rows, context_weights=LOWERED)
+    compiled = Arbitration.of(spec, first_rule=len(RULES))
+    assert compiled.rules == (WEIGHT,)
+    names = [row["id"] for row in rows]
+    given = msgspec.structs.replace(candidates(spec, names, START), propensities=(0.1,) * 5)
+    ranked = arbitrate(compiled, given, np.array([0.0, -0.1, 0.0, 0.0, 0.5]))
+    assert ranked.removed_by == (len(RULES), len(RULES), -1, -1, -1)
+    assert [names[index] for index in ranked.order] == ["must", "free", "help"]
+    passing = arbitrate(compiled, given, np.full(5, 1e-9))
+    assert set(passing.removed_by) == {-1}
+
+
+@pytest.mark.parametrize(
+    ("arbitration", "care", "there"),
+    [
+        pytest.param({"context_weights": LOWERED}, {}, True, id="weights-that-could-hold-together"),
+        pytest.param({"context_weights": LOWERED[:1]}, {}, False, id="one-that-leaves-something"),
+        pytest.param({"context_weights": LOWERED[:1]}, SOFT, True, id="and-duty-of-care"),
+        pytest.param({}, {**SOFT, "soften_percent": -99.0}, False, id="which-alone-leaves-something"),
+        pytest.param({"context_weights": LOWERED, "context_weight": False}, SOFT, False, id="switched-off"),
+        pytest.param({"context_weights": LOWERED}, {"waived": "nobody is real"}, True, id="waived"),
+    ],
+)
+def test_only_a_plan_that_can_leave_no_context_weight_asks_for_one(
+    arbitration: dict[str, Any], care: dict[str, Any], there: bool
+):
+    treatments = [{"id": "said", "placements": ["hero"]}]
+    action = {"id": "sell", "group": "lending", "value": 1.0, "treatments": treatments}
+    spec = plan(actions=[action], arbitration=arbitration, care=care)
+    assert (WEIGHT in Arbitration.of(spec).rules) is there
 
 
 def test_a_threshold_of_one_action_is_a_rule_of_the_plan():

@@ -78,6 +78,14 @@ RULE = "{id: a, when: customer.age >= 18}"
             id="softened-by-nothing",
         ),
         pytest.param(
+            {"parts": "care: {soften_percent: -100, bereaved: {fact: bereaved, then: soften}}"},
+            ["care.soften_percent: softened until nothing is left: that is a stop"],
+            id="softened-to-nothing",
+        ),
+        pytest.param(
+            {"parts": "care: {soften_percent: -99, bereaved: {fact: bereaved, then: soften}}"}, [], id="softened"
+        ),
+        pytest.param(
             {"parts": "policies: [{id: care-bereaved, tier: eligibility, when: customer.age > 1}]"},
             ["policies[care-bereaved].id: rule id 'care-bereaved' is that of a rule of duty of care"],
             id="the-id-of-care",
