@@ -8,12 +8,12 @@ from contextlib import AbstractContextManager
 from threading import Event
 from typing import TYPE_CHECKING, TypeVar
 
+from pipelines.commands import Command, add_command
 from pipelines.locate import UsageError, find_plan
 
-if TYPE_CHECKING:  # argparse has no public name for it
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
-
+if TYPE_CHECKING:
     from models.plan.compiled import Plan
+    from pipelines.commands import Commands
     from pipelines.provisioning import Names
     from pipelines.provisioning.endpoints import Endpoints
 
@@ -33,17 +33,9 @@ def add_live(commands: "Commands") -> None:
 
 
 def _parser(
-    commands: "Commands", name: str, command: Callable[..., int], text: str, epilog: str
+    commands: "Commands", name: str, command: Command, text: str, epilog: str
 ) -> argparse.ArgumentParser:
-    parser = commands.add_parser(
-        name,
-        help=text,
-        description=text[0].upper() + text[1:] + ".",
-        epilog=epilog,
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(command=command)
+    parser = add_command(commands, name, command, text, epilog)
     parser.add_argument(
         "--plan", default="uk_bank", metavar="PLAN", help="the plan in force (default: %(default)s)"
     )
