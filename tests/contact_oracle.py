@@ -1,6 +1,7 @@
 """The contact policy, decided the slow way: nothing is ever forgotten, and every question is asked of everything.
 
-It knows contacts and triggers as plain lists, in no order and without any index. A limit is tried in every window that
+Of contacts that the plans it lived through would have forgotten, or not remembered, it notes just that. It knows
+contacts and triggers as plain lists, in no order and without any index. A limit is tried in every window that
 contains the new contact, a suppression with every trigger there ever was. All times are whole `STEP`s, so that trying
 every window that starts at a step is exhaustive.
 """
@@ -42,6 +43,10 @@ class Contact:
     rank: int
     state: str = "reserved"
     answered: bool = False
+    missed: bool = False
+    """Whether no limit of the plan that made it was about it."""
+    forgotten: bool = False
+    """Whether a plan was live that needed it no more."""
 
 
 class Trigger(NamedTuple):
@@ -64,9 +69,14 @@ class Oracle:
     """The contact policy of one plan for any number of customers."""
 
     def __init__(self, spec: PlanSpec) -> None:
-        self.spec = spec
         self.contacts: list[Contact] = []
         self.triggers: list[Trigger] = []
+        self.clocks: dict[str, int] = {}
+        self.change(spec)
+
+    def change(self, spec: PlanSpec) -> None:
+        """Another plan from now on."""
+        self.spec = spec
         self.late = duration(spec.session.late)
         self.rules = [*spec.contact.suppressions, *spec.contact.limits]
         self.actions = {action.id: action for action in spec.actions}
@@ -105,7 +115,7 @@ class Oracle:
                     self.made.append(Contact(chosen, at, decision, len(offers) + 1))
                     offers.append(Offered(placement, action, chosen.treatment))
                     break
-        self.contacts += self.made
+        self.keep()
         self.made, made = [], self.made
         fates = {
             action: self.fate(who, action, at, placements, channel, brand, stopped)
@@ -121,8 +131,23 @@ class Oracle:
         for rank, place in enumerate(places, 1):
             broken += [rule.id for rule in self.rules if self.refuses(rule, place, at, fresh=False)]
             self.made.append(Contact(place, at, decision, rank))
-        self.contacts += self.made
+        self.keep()
         return broken
+
+    def keep(self) -> None:
+        """The contacts of a decision are made."""
+        for contact in self.made:
+            contact.missed = not any(about(limit, contact.place) for limit in self.spec.contact.limits)
+        self.contacts += self.made
+
+    def forget(self, customer: str, at: int) -> None:
+        """Something changed for a customer: what no limit of the plan can need any more is forgotten."""
+        clock = self.clocks[customer] = max(at, self.clocks.get(customer, at))
+        needed = clock - self.late - self.longest()
+        for contact in self.contacts:
+            released = contact.state == "released" and not contact.missed
+            if contact.place.customer == customer and contact.at <= needed and not released:
+                contact.forgotten = True
 
     def report(self, decision: str, rank: int, kind: str, at: int) -> bool:
         """An outcome of an offer; whether there was such an offer to answer."""
@@ -228,10 +253,11 @@ class Oracle:
 
     def action_rule(self, place: Place, at: int, *, fresh: bool = False) -> str | None:
         """The first rule that refuses whatever the treatment."""
-        return next(
-            (rule.id for rule in self.rules if not fine(rule) and self.refuses(rule, place, at, fresh=fresh)),
-            None,
-        )
+        for rule in self.rules:
+            whole = not fine(rule) or (isinstance(rule, LimitSpec) and self.blind(rule, place, at))
+            if whole and self.refuses(rule, place, at, fresh=fresh):
+                return rule.id
+        return None
 
     def treatment_rules(self, place: Place, at: int) -> list[str]:
         """The rules that refuse this treatment, as written."""
@@ -250,6 +276,8 @@ class Oracle:
         if not about(limit, place):
             return False
         window = duration(limit.per)
+        if self.blind(limit, place, at) or self.missing(limit, place, at):
+            return True
         own = [] if fresh or limit.same_decision == "exempt" or limit.counts == "committed" else self.made
         wanted = ("committed",) if limit.counts == "committed" else ("committed", "reserved")
         counted = [
@@ -259,12 +287,37 @@ class Oracle:
             and contact.place.message_class not in self.spec.contact.exempt
             and about(limit, contact.place)
             and shares(limit, contact.place, place)
+            and not contact.forgotten
         ]
         starts = range(at - window + STEP, at + STEP, STEP)
         return any(
             sum(start <= moment < start + window for moment in counted) + 1 > limit.at_most
             for start in starts
         )
+
+    def blind(self, limit: LimitSpec, place: Place, at: int) -> bool:
+        """Whether a contact was forgotten that the limit would look back to, if it is about it: any, for all we know.
+
+        Nobody knows of which treatment either, so all of an action are refused at once.
+        """
+        return about(limit, place) and any(
+            contact.forgotten and together(limit, contact.place, place)
+            for contact in self.unremembered(at - duration(limit.per))
+        )
+
+    def missing(self, limit: LimitSpec, place: Place, at: int) -> bool:
+        """Whether a contact that the limit would count was never remembered."""
+        return any(
+            contact.missed and about(limit, contact.place) and shares(limit, contact.place, place)
+            for contact in self.unremembered(at - duration(limit.per))
+        )
+
+    def unremembered(self, since: int) -> Iterator[Contact]:
+        """Contacts after a moment that may not be remembered."""
+        for contact in self.contacts:
+            exempt = contact.place.message_class in self.spec.contact.exempt
+            if contact.at > since and not exempt and (contact.forgotten or contact.missed):
+                yield contact
 
     def trigger(self, kind: str, place: Place, at: int) -> None:
         """An outcome counts for every suppression that is about it."""
@@ -295,8 +348,11 @@ class Oracle:
     def open_for(self, channel: str) -> int:
         """How long an offer can be answered."""
         window = self.spec.channels[channel].response_window
-        longest = max((duration(limit.per) for limit in self.spec.contact.limits), default=0)
-        return duration(window) if window else longest or self.late
+        return duration(window) if window else self.longest() or self.late
+
+    def longest(self) -> int:
+        """How far the limits look back."""
+        return max((duration(limit.per) for limit in self.spec.contact.limits), default=0)
 
 
 def fine(rule: LimitSpec | SuppressionSpec) -> bool:
@@ -324,13 +380,17 @@ def about(rule: LimitSpec | SuppressionSpec, place: Place) -> bool:
 
 def shares(limit: LimitSpec, one: Place, other: Place) -> bool:
     """Whether two contacts count together."""
-    together = one.customer == other.customer
-    if limit.whose == "household" and other.household is not None:
-        together = one.household == other.household
     if limit.per_brand and one.brand != other.brand:
         return False
     parts = {"customer": (), "treatment": ("action", "treatment")}.get(limit.each, (limit.each,))
-    return together and all(getattr(one, part) == getattr(other, part) for part in parts)
+    return together(limit, one, other) and all(getattr(one, part) == getattr(other, part) for part in parts)
+
+
+def together(limit: LimitSpec, one: Place, other: Place) -> bool:
+    """Whether two contacts are of the same customer, or household, as a limit sees it."""
+    if limit.whose == "household" and other.household is not None:
+        return one.household == other.household
+    return one.customer == other.customer
 
 
 def hits(rule: SuppressionSpec, cause: Place, place: Place) -> bool:

@@ -58,13 +58,18 @@ def policy(limits: list[dict[str, Any]], suppressions: list[dict[str, Any]], **c
     )
 
 
+def fold_of(spec: PlanSpec) -> Fold[Any, Any]:
+    """The ledger under a plan, of a customer or of a household."""
+    ledger = LedgerFold.of(spec, "digest", rules=RULES)
+    return HouseholdFold(ledger, step="test") if by_household(spec) else ledger
+
+
 class World:
     """All customers, decided for by the fold and by the oracle; states go through bytes after every event."""
 
     def __init__(self, spec: PlanSpec) -> None:
         self.spec = spec
-        ledger = LedgerFold.of(spec, "digest", rules=RULES)
-        self.fold: Fold[Any, Any] = HouseholdFold(ledger, step="test") if by_household(spec) else ledger
+        self.fold = fold_of(spec)
         self.states: dict[str, Any] = {}
         self.oracle = Oracle(spec)
         self.clock = 0
@@ -73,6 +78,12 @@ class World:
         self.asked: list[Any] = []
         self.offers: list[tuple[str, str, int]] = []
         """Customer, decision and rank of every offer made."""
+
+    def change(self, spec: PlanSpec) -> None:
+        """Another plan goes live, that keeps state by the same keys. From now on offers may close before their time."""
+        assert by_household(spec) == by_household(self.spec)
+        self.spec, self.fold, self.ample = spec, fold_of(spec), False
+        self.oracle.change(spec)
 
     def move(self, by: int) -> int:
         """The time of an event, so many steps from the latest one."""
@@ -109,15 +120,12 @@ class World:
         """What the oracle decides instead: offers, and what became of each candidate."""
         who = (decision.customer_id, HOUSEHOLD[decision.customer_id])
         order = [candidate.action for candidate in decision.ranked]
-        return self.oracle.decide(
-            who,
-            micros(decision.decided_at),
-            order,
-            decision.placements,
-            decision.channel,
-            decision.brand,
-            decision.decision_id,
+        at = micros(decision.decided_at)
+        found = self.oracle.decide(
+            who, at, order, decision.placements, decision.channel, decision.brand, decision.decision_id
         )
+        self.oracle.forget(decision.customer_id, at)
+        return found
 
     def broken(self, decision: Decision) -> list[str]:
         """The rules that the offers of a decision break, says the oracle."""
@@ -138,6 +146,7 @@ class World:
         outputs = self.apply(outcome(kind, at, customer_id=who, household_id=HOUSEHOLD[who], **named))
         if isinstance(outputs[-2], Feedback):
             assert self.oracle.report(decision, rank, kind.value, at)
+            self.oracle.forget(who, at)
         elif self.ample:
             assert not self.oracle.report(decision, rank, kind.value, at)
 
@@ -147,7 +156,10 @@ class World:
         about = {"customer_id": who, "household_id": HOUSEHOLD[who], "brand": brand, "channel": channel}
         said = {} if action is None else {"action": action}
         self.apply(msgspec.structs.replace(signal(at, **said), **about))
+        known = len(self.oracle.triggers)
         self.oracle.signal(self._place(who, brand, channel, action), at)
+        if len(self.oracle.triggers) > known:
+            self.oracle.forget(who, at)
 
     def run(self, history: Sequence[tuple[Any, ...]]) -> Iterator[Decision]:
         """Live through a history; decisions are for the caller to compare."""
@@ -156,6 +168,8 @@ class World:
                 yield self.ask(*rest)
             elif kind == "opt out":
                 self.opt_out(*rest)
+            elif kind == "change":
+                self.change(*rest)
             elif kind == "again" and rest[0] < len(self.asked) and self.in_time(self.asked[rest[0]]):
                 assert self.apply(self.asked[rest[0]])[-1] == Counted.DUPLICATE
             elif kind == "answer" and self.offers:

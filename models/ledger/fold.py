@@ -382,8 +382,10 @@ class LedgerFold:
         needed.append(self._influences.needed_until(book.marks))
         if book.times:
             needed.append(book.times[-1] + self._remembered)
-        if self._remember and book.gaps:
-            needed.append(max(book.gaps.values()) + self._remember)
+        # Of what this plan forgot itself it needs nothing more.
+        needed.append(book.forgotten + self._remembered)
+        for item, at in book.gaps.items():
+            needed.append(at + max(self._limits.row(book.spots[item]).need, self._remember))
         if book.open:
             needed.append(book.open[-1].at + self._windows.longest)
         return max(needed) + self._late + 1

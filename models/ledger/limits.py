@@ -164,7 +164,7 @@ class ContactLimits:
         return frozenset(
             index
             for index, tally in enumerate(self._tallies)
-            if (ours if tally.household else mine).forgot(tally.window)
+            if (mine, ours)[tally.household].forgot(tally.window)
         )
 
     def _compile(self, limit: LimitSpec, tally: int) -> _Limit:

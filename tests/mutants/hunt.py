@@ -25,10 +25,11 @@ HISTORIES = ("-m", "delivery", "--seeds", "300", "--stop")
 ORACLES = "contact_policy", "allocation"
 """The ledger beside oracles that try everything: last, for they cost most."""
 
-_LEDGER = ("ledger", "household", "attribution")
+_CHANGES = "contact_plan_changes"
+_LEDGER = ("ledger", "household", "attribution", _CHANGES)
 TESTS = {
     "models/ledger/limits.py": ("contact_limits", "household"),
-    "models/ledger/tallies.py": ("contact_limits", "household"),
+    "models/ledger/tallies.py": ("contact_limits", "household", _CHANGES),
     "models/ledger/suppressions.py": ("suppressions",),
     "models/ledger/attribution.py": ("attribution",),
     "models/ledger/fold.py": _LEDGER,

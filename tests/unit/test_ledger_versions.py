@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from ledger_bank import Customer, day, plan, verdicts
 
 from models.ledger.state import VERSION
+from models.times import NEVER
 from schemas import Feedback, OutcomeKind
 
 WRITTEN = Path(__file__).parents[1] / "golden" / "ledger_state_1.msgpack"
@@ -74,6 +76,15 @@ def test_what_a_contact_does_not_say_counts(limit, brands):
     found = customer(limits=[{**WEEKLY, **limit}], brands=brands)
     decision = found.decide(["loan"], day(1), brand="quay", placements=["mail"])
     assert [candidate.rule for candidate in decision.ranked] == ["weekly"]
+
+
+def test_what_was_written_before_gaps_were_noted_has_none():
+    found = customer()
+    assert found.offered(["loan"], day(10)) == ["loan"]
+    said = msgspec.msgpack.decode(found.fold.encode(found.state)[1:])
+    older = found.fold.decode(bytes((VERSION,)) + msgspec.msgpack.encode(said[:-2]))
+    assert found.state.forgotten > older.forgotten == -NEVER
+    assert msgspec.structs.replace(older, forgotten=found.state.forgotten) == found.state
 
 
 def test_a_rule_that_became_one_of_a_brand_pauses_all_brands_as_it_did():
