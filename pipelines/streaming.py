@@ -1,6 +1,7 @@
 """Run the pipeline between topics, until it is stopped."""
 
 import argparse
+import logging
 import sys
 import threading
 from collections.abc import Sequence
@@ -10,14 +11,24 @@ import apache_beam as beam
 from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions, StandardOptions
 from apache_beam.runners.runner import PipelineResult
+from google.api_core.exceptions import GoogleAPIError, NotFound
+from requests import RequestException
 
 from models.folds import Counted
 from pipelines.decisioning import connect_topics
 from pipelines.local.direct_runner import fit_for_streaming
 from pipelines.options import beam_options
+from pipelines.provisioning.endpoints import Endpoints
+from pipelines.provisioning.resources import Names, Resources
+from pipelines.provisioning.views import publish_limits
+from pipelines.sql.limits import plan_limits
 from pipelines.stopping import stop_requested
 from pipelines.stream_flags import READY, StreamConfig
 from transforms.metrics import accounted
+from transforms.plan_source import PlanSource
+
+_LOGGER = logging.getLogger(__name__)
+_LOOK_S = 5.0
 
 LOCAL_RUNNER = "BundleBasedDirectRunner"
 
@@ -58,16 +69,52 @@ def _run_here(config: StreamConfig, options: PipelineOptions) -> int:
     failed: list[BaseException] = []
     with stop_requested() as stop:
         result = start(config, options)
+        promises = _Promises(config)
+        promises.publish()
         print(READY, file=sys.stderr, flush=True)
         waiter = threading.Thread(target=_wait, args=(result, failed, stop), daemon=True)
         waiter.start()
-        stop.wait()
+        while not stop.wait(_LOOK_S):
+            promises.publish()
     if failed:
         raise failed[0]
     result.cancel()
     print(accounts_line(result), file=sys.stderr)
     print("stopped; what was not done yet was not acknowledged and will be delivered again", file=sys.stderr)
     return 0
+
+
+class _Promises:
+    """The limits of the plans that decide here, as rows: what `cap_breaches` holds their decisions to.
+
+    The job of a cloud has them published by whoever publishes its plan.
+    """
+
+    def __init__(self, config: StreamConfig) -> None:
+        self._config = config
+        self._source = PlanSource(config.plan, refresh_s=config.refresh_s)
+        self._published = ""
+
+    def publish(self) -> None:
+        """Those of the plan in force, once. A table that is not there, or not now, is no reason to stop deciding."""
+        if self._config.dataset is None:
+            return
+        plan = self._source.load().plan
+        if plan.digest == self._published:
+            return
+        project, dataset = self._config.dataset.split(".", 1)
+        resources = Resources.of(Names(project, dataset=dataset))
+        try:
+            publish_limits(plan_limits(plan.spec, plan.digest), resources, Endpoints.from_environment())
+            self._published = plan.digest
+        except (GoogleAPIError, RequestException) as error:
+            _LOGGER.warning(
+                "the limits of plan %s are not in %s.plan_limits yet (%s): cap_breaches cannot tell its breaches",
+                plan.digest,
+                self._config.dataset,
+                type(error).__name__,
+            )
+            self._published = plan.digest if isinstance(error, NotFound) else ""
 
 
 def accounts_line(result: PipelineResult) -> str:

@@ -24,6 +24,7 @@ from pipelines.provisioning import Names, Resources, provision
 from pipelines.provisioning.endpoints import Endpoints
 from pipelines.provisioning.resources import DEAD_LETTER, DECISIONS, FEEDBACK
 from pipelines.provisioning.topics import provision_topics
+from pipelines.provisioning.views import provision_views
 from pipelines.stream_flags import READY, SUBSCRIPTIONS
 
 PROJECT = "local-dev"
@@ -148,6 +149,7 @@ class _Stage:
             provision_topics(resources, endpoints, lambda _: None)
         else:
             provision(resources, endpoints, say=lambda _: None)
+            provision_views(resources, endpoints)
         return _settings(pubsub.endpoint, url)
 
     def _tables(self, started: "Future[BigQueryEmulator]") -> str | None:

@@ -28,6 +28,7 @@ from pipelines.provisioning.resources import (
     SIGNALS,
     SUBSCRIPTIONS,
 )
+from pipelines.provisioning.views import provision_views
 from schemas import DeadLetter, Decision, Feedback, Outcome, SessionContext, Signal
 from schemas.routing import TRACE
 from schemas.rows import from_row
@@ -47,7 +48,8 @@ class Bank:
         name = f"t{uuid4().hex[:8]}"
         self.endpoints = Endpoints(pubsub=pubsub.endpoint, bigquery=bigquery.url)
         self.names = Names("local-dev", dataset=name, prefix=f"{name}-")
-        provision(Resources.of(self.names, watchers=("test",)), self.endpoints, say=lambda _: None)
+        self.resources = Resources.of(self.names, watchers=("test",))
+        provision(self.resources, self.endpoints, say=lambda _: None)
         self.publisher = self.endpoints.publisher(
             publisher_options=PublisherOptions(enable_message_ordering=True)
         )
@@ -75,11 +77,15 @@ class Bank:
         """What was published so far."""
         return [msgspec.json.decode(data, type=PUBLISHED[name]) for data, _ in self.reader.found[name]]
 
+    def ask(self, sql: str) -> list[dict[str, Any]]:
+        """Rows of a query."""
+        return [dict(row) for row in self.endpoints.tables(self.names.project).query_and_wait(sql)]
+
     def rows(self, table: str) -> list[Any]:
         """The records in a table."""
-        client = self.endpoints.tables(self.names.project)
-        found = client.query_and_wait(f"SELECT * FROM `{self.names.table(table)}`")
-        return [from_row(TABLES[table], dict(row)) for row in found]
+        return [
+            from_row(TABLES[table], row) for row in self.ask(f"SELECT * FROM `{self.names.table(table)}`")
+        ]
 
 
 @pytest.fixture
@@ -128,6 +134,7 @@ def as_json(records: Iterable[Any]) -> Counter[bytes]:
 def test_everything_between_topics_and_tables_is_what_the_fold_says(bank, tmp_path):
     """2,000 signals and their outcomes, repeated, out of order, late, with malformed ones among them."""
     bank.read_in_order()
+    provision_views(bank.resources, bank.endpoints)
     # in the time to come: no timer has a say, so the order of arrival alone decides
     events = shifted(busy_days(3000), NOW + timedelta(hours=2) - START)
     assert sum(isinstance(event, Signal) for event in events) >= 2000
@@ -153,6 +160,9 @@ def test_everything_between_topics_and_tables_is_what_the_fold_says(bank, tmp_pa
     assert len(bank.records(DEAD_LETTER)) == count[DeadLetter] + len(malformed)
     for table, topic in (("decisions", DECISIONS), ("feedback", FEEDBACK), ("dead_letters", DEAD_LETTER)):
         assert as_json(bank.rows(table)) == as_json(bank.records(topic)), table
+    limits = bank.ask(f"SELECT DISTINCT plan_digest FROM `{bank.names.table('plan_limits')}`")
+    assert limits == [{"plan_digest": PLAN.load().plan.digest}]
+    assert bank.ask(f"SELECT * FROM `{bank.names.table('cap_breaches')}`") == []
     accounts = Counter(output for output in outputs if isinstance(output, Counted))
     inputs = len(arrived) + len(malformed)
     assert _accounts(log) == (
