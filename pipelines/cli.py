@@ -13,6 +13,7 @@ from pipelines.cli_dead_letters import add_dead_letters
 from pipelines.cli_export import add_export
 from pipelines.cli_live import add_live
 from pipelines.cli_plan import add_plan
+from pipelines.cli_report import add_report
 from pipelines.commands import Command, add_command
 from pipelines.flags import Config, add_arguments
 from pipelines.locate import UsageError, find_plan, out_folder, run_folder
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands)
     add_audit(commands)
     _add_query(commands)
+    add_report(commands)
     _add_simulate(commands)
     _add_import(commands)
     _add_train(commands)

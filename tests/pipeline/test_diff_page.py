@@ -3,52 +3,19 @@
 import base64
 import hashlib
 import re
-import shutil
-import subprocess
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from hostile_comparison import comparison
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from page_reader import CHROMIUM, Read, chromium, contrast
 from rich.console import Console
 
 from pipelines.diffing_page import page
 from pipelines.diffing_text import show
 
 SCRIPT = "</td></table></script><script>alert(1)</script><img src=x onerror=alert(1)>\"'{{7*7}}{% raw %}"
-VOID = {"meta", "br", "img", "link", "input", "hr"}
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
-class Read(HTMLParser):
-    """What a browser would see of a page: elements with their attributes, and text."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: list[str] = []
-        self.scripts: list[str] = []
-        self.open: list[str] = []
-        self.unbalanced: list[str] = []
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        if not self.open or self.open.pop() != tag:
-            self.unbalanced.append(tag)
-
-    def handle_data(self, data):
-        (self.scripts if self.open and self.open[-1] in ("script", "style") else self.texts).append(data)
-
-    def of(self, tag):
-        return [attributes for name, attributes in self.elements if name == tag]
 
 
 @pytest.fixture(scope="module")
@@ -120,18 +87,6 @@ def test_an_alarm_is_said_in_words_not_in_colour_alone(hostile):
     assert "plan B, striped" in text
 
 
-def contrast(one: str, two: str) -> float:
-    """WCAG 2 contrast of two colours, #rrggbb."""
-
-    def light(colour: str) -> float:
-        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    low, high = sorted((light(one), light(two)))
-    return (high + 0.05) / (low + 0.05)
-
-
 def test_colours_of_text_have_contrast_in_light_and_in_dark(hostile):
     schemes = re.findall(r":root \{([^}]*)\}", Read(hostile).scripts[0])
     assert len(schemes) == 3  # light, dark, print
@@ -163,20 +118,14 @@ def test_a_browser_draws_the_page_and_runs_its_script(hostile, tmp_path, width, 
     file.write_text(hostile, encoding="utf-8")
     flags = [f"--window-size={width},1600", f"--user-data-dir={tmp_path / 'profile'}"]
     flags += ["--blink-settings=preferredColorScheme=0"] if scheme == "dark" else []
-    _chromium(*flags, f"--screenshot={picture}", file.as_uri())
+    chromium(*flags, f"--screenshot={picture}", file.as_uri())
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert picture.stat().st_size > 40_000  # an empty page has a few thousand
-    drawn = _chromium(*flags, "--dump-dom", file.as_uri())
+    drawn = chromium(*flags, "--dump-dom", file.as_uri())
     assert "<button" in drawn  # the headings of tables can be clicked: our script ran
     read = Read(drawn)
     assert len(read.of("script")) == 1
     assert read.of("img") == []
-
-
-def _chromium(*flags: str) -> str:
-    assert CHROMIUM is not None
-    command = [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", *flags]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
 
 
 def test_templates_are_package_data():

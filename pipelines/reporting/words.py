@@ -1,0 +1,61 @@
+"""What a report says beside its numbers."""
+
+from models.reporting.findings import ACCEPTED, MARKETING, SERVICE
+from models.reporting.report import Report
+
+MEASURES = {
+    MARKETING: "offered marketing",
+    SERVICE: "told of service",
+    ACCEPTED: "marketing taken up",
+}
+
+STEPS = {
+    "ActionAvailability": "not available",
+    "ActionEmergencyExclusion": "stopped by hand",
+    "UniversalHoldout": "held out",
+    "Eligibility": "not allowed",
+    "Applicability": "makes no sense now",
+    "Suitability": "not right for the customer",
+    "ActionModelMaturity": "too new",
+    "ActionPropensityThresholds": "too unlikely",
+    "ArbitrationPriorityThresholds": "worth too little",
+    "TreatmentAvailability": "no treatment",
+    "TreatmentEmergencyExclusionChannel": "channel stopped by hand",
+    "TreatmentEligibilityChannels": "no consent for the channel",
+    "OutboundChannelAvailability": "quiet hours",
+    "ContactPoliciesActionSuppressions": "rested",
+    "TreatmentSuppressions": "treatment rested",
+    "ContactPoliciesActionLimits": "contacted enough",
+    "ContactPoliciesChannelLimits": "channel used enough",
+    "VolumeConstraints": "capacity used up",
+    "BundlingValidity": "incomplete bundle",
+    "TreatmentPlacements": "no place for it",
+    "Arbitration": "others were worth more",
+    "Output": "offered",
+}
+"""Stages of the funnel, in words."""
+
+METHOD = (
+    "Numbers come from the analysts' views over the records of the run; `nextbeam query` gives the same. Days are UTC. "
+    "Acceptance is positive answers of those answered; silence is an answer once the response window has passed, and "
+    "offers that are still open count as neither, so the last days move. Intervals are of 95 %, by Wilson; offers to "
+    "one customer are alike, so intervals of acceptance are somewhat too narrow. What is compared many times shows a "
+    "difference by luck now and then: one of twenty intervals misses."
+)
+
+FOUR_FIFTHS_LIMITS = (
+    "The ratio sets each cohort's rate beside the highest one's. Below four fifths (0.80) is the mark of a rule of "
+    "thumb for selection in US hiring: a reason to look, no verdict. It says nothing of why, moves with how cohorts are "
+    "cut, and is blind to differences inside a cohort. More marketing is not better treatment, and customers in care are "
+    "meant to get less of it; service is what they should not miss. A cohort that visits more is offered more. Ratios "
+    "of fewer than 30 are left out; marked are those whose whole interval is below 0.80."
+)
+
+
+def span_words(report: Report) -> str:
+    """The days that are reported on."""
+    first, last = report.span.first, report.span.last
+    if first is None or last is None:
+        return "nothing was decided"
+    days = f"{first:%A %d %B %Y}"
+    return days if first.date() == last.date() else f"{days} to {last:%A %d %B %Y}"
