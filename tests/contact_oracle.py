@@ -41,6 +41,7 @@ class Contact:
     at: int
     decision: str
     rank: int
+    placement: str = ""
     state: str = "reserved"
     answered: bool = False
     missed: bool = False
@@ -112,7 +113,7 @@ class Oracle:
                         stopped.setdefault(action, rule)
                         continue
                     chosen = next(place for place in fitting if not self.treatment_rules(place, at))
-                    self.made.append(Contact(chosen, at, decision, len(offers) + 1))
+                    self.made.append(Contact(chosen, at, decision, len(offers) + 1, placement))
                     offers.append(Offered(placement, action, chosen.treatment))
                     break
         self.keep()
@@ -145,9 +146,18 @@ class Oracle:
         clock = self.clocks[customer] = max(at, self.clocks.get(customer, at))
         needed = clock - self.late - self.longest()
         for contact in self.contacts:
-            released = contact.state == "released" and not contact.missed
-            if contact.place.customer == customer and contact.at <= needed and not released:
+            spared = self.outlived(contact) if contact.missed else contact.state == "released"
+            if contact.place.customer == customer and contact.at <= needed and not spared:
                 contact.forgotten = True
+
+    def outlived(self, contact: Contact) -> bool:
+        """Whether a later contact of the very same kind says all that one that was not remembered could."""
+        return any(
+            other.missed
+            and other.at > contact.at
+            and (other.place, other.placement) == (contact.place, contact.placement)
+            for other in self.contacts
+        )
 
     def report(self, decision: str, rank: int, kind: str, at: int) -> bool:
         """An outcome of an offer; whether there was such an offer to answer."""

@@ -98,7 +98,7 @@ class Decider:
         """What limits count; `refused`: what is missing is refused by another rule, and no limit has to."""
         rows = self._limits.rows(ledger.spots)
         known = Contacts(ledger.times, ledger.items, ledger.committed, rows)
-        if refused:
+        if refused or (ledger.forgotten == -NEVER and not ledger.gaps):
             return known
         items = ledger.gaps.items() if isinstance(ledger, Book) else ledger.gaps
         gaps = [(at, rows[item]) for item, at in items]

@@ -155,12 +155,11 @@ class ContactLimits:
             (ours if tally.household else mine).counts(index, tally)
             for index, tally in enumerate(self._tallies)
         ]
-        return Counts(self, counts, brand, self._blind(mine, ours))
+        forgot = mine.forgot(self.longest) or (household is not None and ours.forgot(self.longest))
+        return Counts(self, counts, brand, self._blind(mine, ours) if forgot else _NONE)
 
     def _blind(self, mine: Walk, ours: Walk) -> frozenset[int]:
         """Tallies that look back to contacts that were forgotten, under a plan that looked back less."""
-        if not (mine.forgot(self.longest) or ours.forgot(self.longest)):
-            return _NONE
         return frozenset(
             index
             for index, tally in enumerate(self._tallies)

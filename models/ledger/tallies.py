@@ -147,6 +147,8 @@ class Walk:
         A key that contacts are missing of counts as full.
         """
         counts = self._remembered(index, tally) if self._columns else {}
+        if not self._contacts.gaps:
+            return counts
         for made, row in self._contacts.gaps:
             key = row.keys[index]
             elsewhere = tally.per_brand and row.spot.brand not in (self._brand, "")
