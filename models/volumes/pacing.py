@@ -64,10 +64,8 @@ class Pacer:
         for horizon, begun, wanted in zip(horizons, self._ahead, self._wanted, strict=True):
             if self.at_most is not None:
                 share = horizon / begun if begun else 0.0
-                left = max(
-                    0, self.at_most - self._window.spent(clock, horizon)
-                )  # exempt messages may use more
-                price = max(price, _scarce(wanted, share, left))
+                left = self.at_most - self._window.spent(clock, horizon)
+                price = max(price, _scarce(wanted, share, max(0, left)))  # exempt messages may use more
         if self.at_least is not None:
             price -= self._subsidy(clock, horizons)
         return price
