@@ -45,10 +45,10 @@ METHOD = (
 
 FOUR_FIFTHS_LIMITS = (
     "The ratio sets each cohort's rate beside the highest one's. Below four fifths (0.80) is the mark of a rule of "
-    "thumb for selection in US hiring: a reason to look, no verdict. It says nothing of why, moves with how cohorts are "
-    "cut, and is blind to differences inside a cohort. More marketing is not better treatment, and customers in care are "
-    "meant to get less of it; service is what they should not miss. A cohort that visits more is offered more. Ratios "
-    "of fewer than 30 are left out; marked are those whose whole interval is below 0.80."
+    "thumb for selection in US hiring: a reason to look, no verdict. It says nothing of why, moves with how "
+    "cohorts are cut, and is blind to differences inside one. More marketing is not better treatment, and customers in "
+    "care are meant to get less of it; service is what they should not miss. Who visits more is offered more. "
+    "Ratios of fewer than 30 are left out; marked are those whose whole interval is below 0.80."
 )
 
 
