@@ -16,6 +16,7 @@ from apache_beam.io.gcp.pubsub import PubsubMessage
 from apache_beam.pvalue import PCollection
 from apache_beam.typehints.decorators import no_annotations
 
+from models.times import SECOND
 from pipelines.endpoints import ReadFiles, ReadSubscription, WriteFolder
 from pipelines.flags import Config, add_arguments
 from pipelines.locate import OUTPUTS, UsageError
@@ -50,8 +51,9 @@ def build(
     """The whole way of the data, from payloads to records; the same between files and between topics."""
     plan = PlanSource(str(config.plan), refresh_s=config.refresh_s)
     mapping = str(config.mapping) if config.mapping else None
-    decoded = signals | "DecodeSignals" >> DecodeSignals(plan, mapping=mapping)
-    answered = outcomes | "DecodeOutcomes" >> DecodeOutcomes(plan)
+    ahead = None if config.ahead_s is None else int(config.ahead_s * SECOND)
+    decoded = signals | "DecodeSignals" >> DecodeSignals(plan, mapping=mapping, ahead=ahead)
+    answered = outcomes | "DecodeOutcomes" >> DecodeOutcomes(plan, ahead=ahead)
     decide = DecideNextBestAction if config.composition == "fused" else DecideChained
     decided = Events(decoded.events, answered.events) | "DecideNextBestAction" >> decide(plan)
     dead_letters = (

@@ -68,6 +68,8 @@ class Config:
     composition: str = "fused"
     refresh_s: None = None
     """A bounded run keeps the plan it started with."""
+    ahead_s: None = None
+    """Its events were published nowhere, so none is ahead of that."""
 
     @classmethod
     def of(cls, args: argparse.Namespace) -> "Config":

@@ -25,6 +25,8 @@ TOPICS = {
 READY = "reading; Ctrl-C stops"
 """What a local job says once it reads."""
 
+_LONGEST_S = 1e10
+"""Some three centuries: event times end in 2100."""
 _PATH = re.compile(r"projects/[^/]+/(?P<kind>subscriptions|topics)/[A-Za-z][\w.~%+-]{2,254}")
 _SHORT = re.compile(r"[A-Za-z][\w.~%+-]{2,254}")
 _DATASET = re.compile(r"(?:(?P<project>[a-z][a-z0-9-]{4,28}[a-z0-9])[.:])?(?P<dataset>\w{1,1024})")
@@ -56,6 +58,13 @@ def add_stream_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="how often to look whether the plan has changed; 0: never (default: %(default)s)",
     )
+    parser.add_argument(
+        "--most_ahead",
+        type=float,
+        metavar="SECONDS",
+        help="how far event times may be ahead of publication; what is further is a dead letter "
+        "(default: session.late of the plan)",
+    )
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,8 @@ class StreamConfig:
     """`project.dataset`."""
     method: Method = "storage_write_api"
     refresh_s: float | None = 60.0
+    ahead_s: float | None = None
+    """How far event times may be ahead of publication; None: by the plan's session.late."""
     mapping: Path | None = None
     composition: str = "fused"
 
@@ -111,6 +122,7 @@ class StreamConfig:
             dataset=_dataset(args.bigquery_dataset, project) if args.bigquery_dataset else None,
             method=args.bigquery_method,
             refresh_s=refresh or None,
+            ahead_s=_ahead(args.most_ahead),
             composition=args.composition,
             signals_subscription=subscription("signals_subscription"),
             outcomes_subscription=subscription("outcomes_subscription"),
@@ -118,6 +130,12 @@ class StreamConfig:
             feedback_topic=topic("feedback_topic"),
             dead_letters_topic=topic("dead_letters_topic"),
         )
+
+
+def _ahead(seconds: float | None) -> float | None:
+    if seconds is not None and not 0 <= seconds < _LONGEST_S:
+        raise UsageError(f"--most_ahead: give seconds, 0 or more and less than {_LONGEST_S:g}")
+    return seconds
 
 
 def streams(args: argparse.Namespace) -> bool:

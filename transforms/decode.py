@@ -1,6 +1,7 @@
 """DecodeSignals, DecodeOutcomes: payloads in; each leaves as an event or as a dead letter, and is counted."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -16,7 +17,7 @@ from models.decoding import Decoder, Rejection, Skipped, dead_letter
 from models.decoding.decoder import MAX_BYTES
 from models.mapping import Contract, load_mapping
 from models.plan.spec import PlanSpec
-from models.times import Micros
+from models.times import Micros, duration
 from schemas import DeadLetter, Outcome, Reason, Signal
 from schemas.routing import TRACE
 from transforms import tally
@@ -45,9 +46,10 @@ class _Decode(beam.PTransform[PCollection[bytes | PubsubMessage], Decoded]):
         mapping: str | None = None,
         max_bytes: int = MAX_BYTES,
         latest: Micros | None = None,
+        ahead: Micros | None = None,
     ) -> None:
         super().__init__()
-        self._rules = _Rules(self._contract, plan, mapping, max_bytes, latest)
+        self._rules = _Rules(self._contract, plan, mapping, max_bytes, latest, ahead)
 
     @no_annotations  # Beam cannot check a NamedTuple of PCollections; mypy can.
     def expand(self, payloads: PCollection[bytes | PubsubMessage]) -> Decoded:
@@ -73,6 +75,8 @@ class DecodeSignals(_Decode):
         outcomes included.
       max_bytes: Largest payload that is looked at.
       latest: Latest event time that is taken, inclusive; None: anything before 2100.
+      ahead: How far the event time of a message may be ahead of its publication; None: by the plan's session.late. A
+        customer's clock follows the latest event: one further ahead would make all that really happens too late.
 
     Counters `signals/read`, `signals/rejected`, `signals/skipped` and one `signals/rejected_REASON` per reason.
 
@@ -108,6 +112,7 @@ class _Rules(NamedTuple):
     mapping: str | None
     max_bytes: int
     latest: Micros | None
+    ahead: Micros | None
 
     def contracts(self) -> tuple[Contract, ...]:
         """What events there can be."""
@@ -116,6 +121,12 @@ class _Rules(NamedTuple):
     def spec(self) -> PlanSpec | None:
         """The plan whose names are known, as it is now."""
         return self.plan.load().plan.spec if self.plan else None
+
+    def most_ahead(self, spec: PlanSpec | None) -> timedelta | None:
+        """How far an event time may be ahead of its publication; None: as far as it likes."""
+        if self.ahead is not None:
+            return timedelta(microseconds=self.ahead)
+        return timedelta(microseconds=duration(spec.session.late)) if spec else None
 
     def decoder(self, spec: PlanSpec | None) -> Decoder:
         """The decoder itself."""
@@ -150,14 +161,15 @@ class _DecodeFn(beam.DoFn):
     def _use(self, spec: PlanSpec | None) -> None:
         self._spec = spec
         self._decode = self._rules.decoder(spec).decode
+        self._ahead = self._rules.most_ahead(spec)
 
     def process(self, arrived: bytes | PubsubMessage) -> Iterator[Any]:
         self._read.inc()
         tally.add("read")
-        payload, trace = (arrived, None) if isinstance(arrived, bytes) else (arrived.data, _trace(arrived))
+        payload = arrived if isinstance(arrived, bytes) else arrived.data
         event = self._decode(payload)
-        if trace and isinstance(event, Signal | Outcome) and event.trace is None:
-            event = msgspec.structs.replace(event, trace=trace)
+        if not isinstance(arrived, bytes) and isinstance(event, Signal | Outcome):
+            event = self._delivered(event, arrived)
         if isinstance(event, Rejection):
             self._rejected.inc()
             self._by_reason[event.reason].inc()
@@ -166,3 +178,13 @@ class _DecodeFn(beam.DoFn):
             self._skipped.inc()
         else:
             yield event
+
+    def _delivered(self, event: Signal | Outcome, message: PubsubMessage) -> Signal | Outcome | Rejection:
+        """The event with what its message adds; or why it cannot have happened yet."""
+        published = message.publish_time
+        if published is not None and self._ahead is not None and event.occurred_at - published > self._ahead:
+            return Rejection(
+                Reason.BAD_TIME, f"$.occurred_at: more than {self._ahead} ahead of its publication"
+            )
+        trace = _trace(message)
+        return msgspec.structs.replace(event, trace=trace) if trace and event.trace is None else event

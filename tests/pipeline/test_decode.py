@@ -1,19 +1,22 @@
 """Payloads through the transforms: every one leaves as an event or as a dead letter, and is counted."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 import apache_beam as beam
 import pytest
 from apache_beam.coders.typecoders import registry
+from apache_beam.io.gcp.pubsub import PubsubMessage
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult
 from apache_beam.testing.test_pipeline import TestPipeline as Pipeline
 from apache_beam.testing.util import assert_that, equal_to
 
+from models.times import DAY
 from schemas import DeadLetter, Outcome, Signal
 from schemas.coders import ContractCoder, UnionCoder
-from transforms.decode import DecodeOutcomes, DecodeSignals
+from transforms.decode import DecodeOutcomes, DecodeSignals, _DecodeFn
 from transforms.plan_source import PlanSource
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -170,3 +173,35 @@ def test_what_a_mapping_makes_is_typed_too(tmp_path):
         pipeline | beam.Create([b""], reshuffle=False) | DecodeSignals(mapping=str(tmp_path / "mapping.yaml"))
     )
     assert registry.get_coder(decoded.events.element_type) == UnionCoder()
+
+
+def _message(payload, published):
+    return PubsubMessage(payload, {}, publish_time=datetime.fromisoformat(published))
+
+
+@pytest.mark.parametrize(
+    ("published", "ahead", "taken"),
+    [
+        ("2026-11-21T09:29:00+00:00", None, True),
+        ("2026-11-21T07:30:00+00:00", None, True),  # as far ahead as session.late reaches back
+        ("2026-11-21T07:29:59+00:00", None, False),
+        ("2026-11-21T09:29:59+00:00", 0, False),
+        ("2026-11-21T09:30:00+00:00", 0, True),
+        ("1999-01-01T00:00:00+00:00", 40_000 * DAY, True),
+        ("2026-12-24T09:30:00+00:00", None, True),  # how late it is, is the customer's clock to say
+    ],
+)
+@pytest.mark.parametrize(("transform", "base"), [(DecodeSignals, SIGNAL), (DecodeOutcomes, OUTCOME)])
+def test_an_event_cannot_happen_long_after_it_was_published(transform, base, published, ahead, taken):
+    """A customer's clock follows the latest event: one from 2099 would make all that really happens too late."""
+    decode = _DecodeFn(transform(PLAN, ahead=ahead)._rules, "signals", "Step")
+    decode.setup()
+    [made] = decode.process(_message(_line(base), published))
+    if taken:
+        assert isinstance(made, Signal | Outcome)
+        return
+    letter = made.value
+    assert (made.tag, letter.reason) == ("dead", "bad_time")
+    assert letter.detail.startswith("$.occurred_at: more than ")
+    assert letter.detail.endswith(" ahead of its publication")
+    assert (letter.payload, letter.customer_id) == (_line(base), "c1")

@@ -142,6 +142,7 @@ def test_everything_between_topics_and_tables_is_what_the_fold_says(bank, tmp_pa
     malformed: list[tuple[str, bytes]] = []
     log = tmp_path / "log"
     flags = ("--bigquery_dataset", bank.names.dataset, "--bigquery_method", "streaming_inserts")
+    flags += ("--most_ahead", "1e9")  # in the time to come, as said
     with job(bank.names, bank.endpoints, SMALL, log, *flags) as process:
         for number, (topic, part) in enumerate(chunks(events, 5)):
             words = last_words(topic, number, part)
