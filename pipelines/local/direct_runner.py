@@ -1,9 +1,10 @@
 """Make Beam's streaming direct runner fit to read from Pub/Sub: quick, and nothing is lost when it is killed.
 
 As it comes, it pulls ten messages at a time, waits 29 s on an idle subscription while all else waits too, acknowledges
-before it processes, builds every DoFn anew for each bundle, looks at every timer of every key at every turn, and counts
-only first bundles. This module mends that from outside, through the runner's own registry of evaluators and three of
-its methods, for one version of Beam; with another version nothing is touched and a warning says so.
+before it processes, ends when Pub/Sub is away for a moment, builds every DoFn anew for each bundle, looks at every
+timer of every key at every turn, and counts only first bundles. This module mends that from outside, through the
+runner's own registry of evaluators and a few of its methods, for one version of Beam; with another version nothing is
+touched and a warning says so.
 """
 
 # mypy: disable-error-code="no-untyped-call"
@@ -20,7 +21,7 @@ from weakref import WeakKeyDictionary
 
 import apache_beam
 from apache_beam.internal import pickler
-from apache_beam.io.gcp.pubsub import PubsubMessage
+from apache_beam.io.gcp.pubsub import PubsubMessage, _PubSubWriteDoFn
 from apache_beam.metrics.execution import MetricsContainer
 from apache_beam.pvalue import PBegin, PCollection
 from apache_beam.runners.common import DoFnRunner, DoFnState, Receiver
@@ -41,6 +42,22 @@ from apache_beam.transforms.userstate import get_dofn_specs, is_stateful_dofn
 from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils import counters
 from apache_beam.utils.timestamp import Timestamp
+from google.api_core.exceptions import (
+    Aborted,
+    Cancelled,
+    DeadlineExceeded,
+    GoogleAPICallError,
+    InternalServerError,
+    NotFound,
+    ResourceExhausted,
+    RetryError,
+    ServiceUnavailable,
+    Unknown,
+)
+from google.api_core.retry import Retry, if_exception_type
+from google.cloud.pubsub_v1.types import PublisherOptions
+
+from pipelines.provisioning.endpoints import Endpoints
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -52,6 +69,24 @@ OFF = "NEXTBEAM_STOCK_DIRECT_RUNNER"
 
 _PULL = 1000
 _NAP_S, _LONGEST_NAP_S = 0.002, 0.02
+_CALL_S = 20.0
+_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
+_GONE_S = 300.0
+"""How long something that was there may be missing before it is taken for gone."""
+_PASSING = (
+    ServiceUnavailable,
+    DeadlineExceeded,
+    InternalServerError,
+    Aborted,
+    Cancelled,
+    ResourceExhausted,
+    Unknown,
+    RetryError,
+    TimeoutError,
+)
+_RETRY = Retry(
+    predicate=if_exception_type(*_PASSING), initial=_PAUSE_S, maximum=_LONGEST_PAUSE_S, timeout=60.0
+)
 _SCAN_EVERY_S = 0.05
 _SCAN_SHARE = 20
 """Timers are looked at for at most one twentieth of the time."""
@@ -96,6 +131,8 @@ def _install() -> list[Callable[[], None]]:
         _replace(WatermarkManager, "extract_all_timers", _scan),
         _replace(TransformEvaluatorRegistry, "should_execute_serially", _remembered_serial),
         _replace(executors, "MetricsContainer", _BundleMetrics),
+        _replace(_PubSubWriteDoFn, "setup", _connect),
+        _replace(_PubSubWriteDoFn, "_flush", _patient_flush),
     ]
 
 
@@ -105,12 +142,86 @@ def _replace(owner: Any, name: str, ours: Any) -> Callable[[], None]:
     return lambda: setattr(owner, name, theirs)
 
 
+class _Patience:
+    """How to go on after a call of Pub/Sub that failed: wait a little longer each time, and say so once.
+
+    A service that is away comes back, and nothing is lost meanwhile. That something which was there is not found may
+    pass, too: an emulator that was restarted has forgotten everything until somebody makes it anew.
+    """
+
+    def __init__(self) -> None:
+        self._worked = False
+        self._pause = _PAUSE_S
+        self._since: float | None = None
+
+    def after(self, error: Exception, name: str) -> float:
+        """Seconds to wait before the next try.
+
+        Raises:
+          Exception: The error, if there is no hope.
+        """
+        now = time.monotonic()
+        if self._since is None:
+            self._since, self._pause = now, _PAUSE_S
+            _LOGGER.warning("%s: %s; trying again until it answers", name, _kind(error))
+        missing = isinstance(error, NotFound)
+        if not isinstance(error, _PASSING) and not missing:
+            raise error
+        if missing and not (self._worked and now < self._since + _GONE_S):
+            raise error
+        pause, self._pause = self._pause, min(2 * self._pause, _LONGEST_PAUSE_S)
+        return pause
+
+    def over(self, name: str) -> None:
+        """A call was answered."""
+        self._worked = True
+        if self._since is not None:
+            _LOGGER.warning("%s answers again after %.0f s", name, time.monotonic() - self._since)
+            self._since = None
+
+
+def _kind(error: Exception) -> str:
+    code = getattr(error, "code", None)
+    return f"{type(error).__name__} {int(code)}" if code else type(error).__name__
+
+
+def _connect(self: Any) -> None:
+    """A publisher's client whose own tries, unlike those it comes with, are never half a minute apart."""
+    options = PublisherOptions(retry=_RETRY)
+    self._pub_client = Endpoints.from_environment().publisher(publisher_options=options)
+    self._topic = self._pub_client.topic_path(self.project, self.short_topic_name)
+
+
+def _patient_flush(self: Any) -> None:
+    """Publish what a bundle gathered, and again as long as Pub/Sub is away: a bundle that fails ends the job.
+
+    What had been taken of it is published again, byte for byte: delivery is at least once.
+    """
+    patience = self.__dict__.setdefault("_patience", _Patience())
+    while True:
+        try:
+            _STOCK_FLUSH(self)
+        except (GoogleAPICallError, RetryError, TimeoutError) as error:
+            time.sleep(patience.after(error, self._topic))
+        else:
+            if self._buffer == []:
+                patience.over(self._topic)
+            return
+
+
+_STOCK_FLUSH = _PubSubWriteDoFn._flush
+
+
 class _Inbox:
     """What one read of a pipeline remembers between bundles."""
 
     def __init__(self) -> None:
+        self.client = Endpoints.from_environment().subscriber()
         self.unacknowledged: list[str] = []
         self.nap = _NAP_S
+        self.heard = 0.0
+        """When the service last answered, in seconds since the epoch."""
+        self.patience = _Patience()
 
 
 class _Reader(_PubSubReadEvaluator):
@@ -125,22 +236,32 @@ class _Reader(_PubSubReadEvaluator):
     def finish_bundle(self) -> TransformResult:
         """One pull; the watermark is the clock, as messages are stamped when they are published."""
         transform = self._applied_ptransform.transform
-        inbox = self._inboxes.setdefault(transform, _Inbox())
-        client = self._get_subscriber_client(self._applied_ptransform)
-        if inbox.unacknowledged:
-            client.acknowledge(subscription=self._sub_name, ack_ids=inbox.unacknowledged)
-            inbox.unacknowledged = []
-        asked = time.time()
-        received = client.pull(
-            subscription=self._sub_name, max_messages=_PULL, return_immediately=True, timeout=30
-        ).received_messages
-        inbox.unacknowledged = [each.ack_id for each in received]
+        inbox = self._inboxes.get(transform) or self._inboxes.setdefault(transform, _Inbox())
+        try:
+            received = self._pull(inbox)
+        except GoogleAPICallError as error:
+            time.sleep(inbox.patience.after(error, self._sub_name))
+            return self._result([], inbox.heard)
+        inbox.patience.over(self._sub_name)
         if received:
             inbox.nap = _NAP_S
         else:
             time.sleep(inbox.nap)
             inbox.nap = min(2 * inbox.nap, _LONGEST_NAP_S)
-        return self._result([each.message for each in received], asked)
+        return self._result([each.message for each in received], inbox.heard)
+
+    def _pull(self, inbox: _Inbox) -> list[Any]:
+        """Acknowledge what is done and get what there is, once; the client's own tries would hold up the pipeline."""
+        client = inbox.client
+        once = {"subscription": self._sub_name, "retry": None, "timeout": _CALL_S}
+        if inbox.unacknowledged:
+            client.acknowledge(ack_ids=inbox.unacknowledged, **once)
+            inbox.unacknowledged = []
+        asked = time.time()
+        received = list(client.pull(max_messages=_PULL, return_immediately=True, **once).received_messages)
+        inbox.unacknowledged = [each.ack_id for each in received]
+        inbox.heard = asked
+        return received
 
     def _result(self, messages: list[Any], asked: float) -> TransformResult:
         context = self._evaluation_context

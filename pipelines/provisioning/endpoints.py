@@ -17,7 +17,12 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransp
 if TYPE_CHECKING:
     from google.cloud.bigquery import Client as TableClient
 
-_CHANNEL = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+_CHANNEL = [
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    # An emulator that was away for half a minute would not be looked for again for another.
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+]
 
 
 @dataclass(frozen=True)
