@@ -1,0 +1,1 @@
+"""Faults, injected between real servers, and the promises that must survive them."""

@@ -1,0 +1,1 @@
+"""A bank between real servers, for measurements that hurt it or wear it down."""
