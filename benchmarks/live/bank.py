@@ -29,6 +29,7 @@ from pipelines.provisioning.views import provision_views, publish_limits
 from pipelines.sql.limits import plan_limits
 from pipelines.stream_flags import READY
 
+_ASKED = ("accounted_for", "cap_breaches", "decisions_flat", "freshness")
 _READY_S, _GRACE_S = 120.0, 40.0
 _ACCOUNTS = re.compile(
     r"^([\d,]+) inputs = ([\d,]+) decided \+ ([\d,]+) observed \+ ([\d,]+) duplicates \+ ([\d,]+) dead letters$",
@@ -97,7 +98,7 @@ class LiveBank:
         self._stack = ExitStack()
         self._jobs = 0
         provision(self._resources, self.endpoints, say=lambda _: None)
-        provision_views(self._resources, self.endpoints)
+        provision_views(self._resources, self.endpoints, only=_ASKED)
         publish_limits(plan_limits(self.compiled.spec, self.compiled.digest), self._resources, self.endpoints)
 
     @cached_property

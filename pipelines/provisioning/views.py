@@ -1,6 +1,6 @@
 """The views that analysts ask, and the table of limits that one of them reads: created, or brought up to date."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from google.api_core import exceptions
@@ -17,8 +17,10 @@ from schemas.derivation.formats import bigquery_columns
 from schemas.rows import json_rows
 
 
-def provision_views(resources: Resources, endpoints: Endpoints) -> list[Change]:
-    """The table of limits and all views, each after what it reads; the raw tables must be there.
+def provision_views(
+    resources: Resources, endpoints: Endpoints, *, only: Iterable[str] = VIEWS
+) -> list[Change]:
+    """The table of limits and the views, each after what it reads; the raw tables must be there.
 
     Returns what was changed, nothing if all was as it should be.
 
@@ -28,7 +30,7 @@ def provision_views(resources: Resources, endpoints: Endpoints) -> list[Change]:
     client = endpoints.tables(resources.names.project)
     try:
         changes = _ensure_limits(resources, client)
-        for view in needed_for(VIEWS):
+        for view in needed_for(only):
             changes += _ensure_view(view, resources, client)
     finally:
         client.close()  # type: ignore[no-untyped-call]
