@@ -53,7 +53,11 @@ DIMENSIONS = {
 }
 """By what offers are told apart: the column, and what it belongs to."""
 _TOP_RULES = 4
-_KEPT = ("decision_outcomes", "decisions_flat")
+_KEPT = {
+    "decision_outcomes": "*",
+    "decisions_flat": "decision_id, decided_at, day, customer_id, brand, arm, no_action, model_digest",
+}
+"""Views that nearly all others read, and what of them; of decisions, what is nested is most of what there is."""
 
 Cursor = duckdb.DuckDBPyConnection
 Rows = list[tuple[Any, ...]]
@@ -72,8 +76,8 @@ def report_on(out: Path, facts: Iterable[str] | None = None) -> Report:
     with connect(out, VIEWS_READ) as db:
         spec = plan_of(out)
         cells = cells_of(spec, facts)
-        for name in _KEPT:  # they are read again and again
-            db.execute(f"CREATE TEMP TABLE kept_{name} AS SELECT * FROM {name}")
+        for name, columns in _KEPT.items():  # views that read it find the table now
+            db.execute(f"CREATE TEMP TABLE {name} AS SELECT {columns} FROM main.{name}")
         return _report(db, spec, _summary(out), cells)
 
 
@@ -90,7 +94,7 @@ def _report(db: Cursor, spec: PlanSpec, summary: Summary, cells: Cells) -> Repor
             (str(why), count)
             for why, count in _rows(
                 db,
-                "SELECT no_action, count(*) FROM kept_decisions_flat WHERE no_action IS NOT NULL "
+                "SELECT no_action, count(*) FROM decisions_flat WHERE no_action IS NOT NULL "
                 "GROUP BY 1 ORDER BY 2 DESC, 1",
             )
         ),
@@ -121,14 +125,10 @@ def _summary(out: Path) -> Summary:
 def _span(db: Cursor, spec: PlanSpec, summary: Summary) -> Span:
     [(first, last, customers, decisions)] = _rows(
         db,
-        "SELECT min(decided_at), max(decided_at), count(DISTINCT customer_id), count(*) FROM kept_decisions_flat",
+        "SELECT min(decided_at), max(decided_at), count(DISTINCT customer_id), count(*) FROM decisions_flat",
     )
-    [(offers, value)] = _rows(
-        db, "SELECT count(*), coalesce(sum(value_realised), 0) FROM kept_decision_outcomes"
-    )
-    models = _rows(
-        db, "SELECT DISTINCT model_digest FROM kept_decisions_flat WHERE model_digest <> '' ORDER BY 1"
-    )
+    [(offers, value)] = _rows(db, "SELECT count(*), coalesce(sum(value_realised), 0) FROM decision_outcomes")
+    models = _rows(db, "SELECT DISTINCT model_digest FROM decisions_flat WHERE model_digest <> '' ORDER BY 1")
     return Span(
         plan=summary.plan,
         plan_digest=summary.plan_digest,
@@ -152,7 +152,7 @@ def _days(db: Cursor) -> tuple[Day, ...]:
         WITH made AS (
           SELECT day, sum(offers) AS offers, sum(positive) AS positive, sum(answered) AS answered, sum(value) AS value
           FROM revenue GROUP BY day
-        ), asked AS (SELECT day, count(*) AS decisions FROM kept_decisions_flat GROUP BY day)
+        ), asked AS (SELECT day, count(*) AS decisions FROM decisions_flat GROUP BY day)
         SELECT a.day, a.decisions, coalesce(m.offers, 0)::BIGINT, coalesce(m.positive, 0)::BIGINT,
           coalesce(m.answered, 0)::BIGINT, coalesce(m.value, 0)
         FROM asked a LEFT JOIN made m ON m.day = a.day ORDER BY 1
@@ -227,7 +227,7 @@ def _pressure(db: Cursor) -> tuple[Pressure, ...]:
           FROM contact_pressure GROUP BY 1
         ), everybody AS (
           SELECT d.customer_id, coalesce(m.contacts, 0) AS contacts, coalesce(m.marketing, 0) AS marketing
-          FROM (SELECT DISTINCT customer_id FROM kept_decisions_flat) d LEFT JOIN most m USING (customer_id)
+          FROM (SELECT DISTINCT customer_id FROM decisions_flat) d LEFT JOIN most m USING (customer_id)
         ), counts AS (
           SELECT contacts AS n, 1 AS c, 0 AS m FROM everybody UNION ALL SELECT marketing, 0, 1 FROM everybody
         )

@@ -1,8 +1,4 @@
-"""How cohorts of customers are treated: whether each is offered, told and taking up as much as the others.
-
-It expects the views `decision_outcomes` and `decisions_flat` as the tables `kept_decision_outcomes` and
-`kept_decisions_flat`.
-"""
+"""How cohorts of customers are treated: whether each is offered, told and taking up as much as the others."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -80,13 +76,13 @@ def _keep_treated(db: Cursor, facts: Sequence[str]) -> None:
             count(*) FILTER (message_class <> 'marketing') AS service,
             count(*) FILTER (message_class = 'marketing' AND result IN ('positive', 'negative')) AS answered,
             count(*) FILTER (message_class = 'marketing' AND result = 'positive') AS positive
-          FROM kept_decision_outcomes GROUP BY ALL
+          FROM decision_outcomes GROUP BY ALL
         )
         SELECT d.customer_id, d.brand{columns}, count(*) AS decisions, coalesce(sum(offers), 0) AS offers,
           coalesce(sum(earned), 0) AS earned, coalesce(sum(marketing), 0) AS marketing,
           coalesce(sum(service), 0) AS service, coalesce(sum(answered), 0) AS answered,
           coalesce(sum(positive), 0) AS positive
-        FROM kept_decisions_flat d
+        FROM decisions_flat d
         JOIN known k ON k.decision_id = d.decision_id AND k.decided_at = d.decided_at
         LEFT JOIN made m ON m.decision_id = d.decision_id AND m.decided_at = d.decided_at
         GROUP BY ALL
