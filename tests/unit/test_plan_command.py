@@ -79,7 +79,7 @@ REFUSED = {
     "a wrong type": ("actions.yaml", "value: 30", "value: lots", "expected a number, got the text 'lots'", "digits"),
     "an unknown fact": ("plan.yaml", "customer.age >= 18", "customer.aeg >= 18", "customer.aeg", "customer.age"),
     "an unknown group": ("actions.yaml", "group: help", "group: hlep", "'hlep'", "help"),
-    "no expression": ("plan.yaml", "customer.age >= 18", "customer.age >=", "not an expression: `customer.age >=`", "e.g."),
+    "no expression": ("plan.yaml", "customer.age >= 18", "customer.age >=", "not an expression", "write e.g."),
     "an unknown file": ("plan.yaml", "include:\n", "include:\n  - nowhere.yaml\n", "no file 'nowhere.yaml'", "add it"),
 }  # fmt: skip
 
