@@ -25,6 +25,7 @@ from scipy.stats import t as student
 from benchmarks.live.bank import LiveBank, Servers, interrupt, rss_mb, wait_quiet
 from benchmarks.live.chart import Line, draw
 from benchmarks.live.promises import Promise, of_tables, told
+from benchmarks.live.states import Heard
 from benchmarks.live.traffic import Source, ages, at_share
 from pipelines.local.bigquery import BigQueryEmulator
 from pipelines.local.pubsub import PubsubEmulator
@@ -84,7 +85,8 @@ def soak(bank: LiveBank, args: argparse.Namespace, out: Path) -> list[Promise]:
     """Run, sample, stop, ask."""
     watch = bank.watch
     job, channels = bank.job(), bank.channels(haste=args.haste)
-    source = bank.source(args.rate, customers=args.customers)
+    heard = Heard()
+    source = bank.source(args.rate, customers=args.customers, mix=heard)
     pids = {
         "job_mb": job.pid,
         "pubsub_mb": bank.servers.pubsub.pid or 0,
@@ -112,7 +114,8 @@ def soak(bank: LiveBank, args: argparse.Namespace, out: Path) -> list[Promise]:
         Promise(accounts is not None and accounts.balanced, "every input left in one way"),
         Promise(
             judged.high < args.most,
-            f"memory of the job, second half: {judged}; {samples[-1]['job_mb']:.0f} MB at the end",
+            f"memory of the job, second half: {judged}; {samples[-1]['job_mb']:.0f} MB at the end; "
+            f"states of all customers: {_grown(heard, bank)}",
         ),
         Promise(
             not lost,
@@ -121,6 +124,17 @@ def soak(bank: LiveBank, args: argparse.Namespace, out: Path) -> list[Promise]:
         ),
         *of_tables(bank, watch.found, fresh_s=time.time() - begun),
     ]
+
+
+def _grown(heard: Heard, bank: LiveBank) -> str:
+    """What all states together hold halfway and at the end."""
+    sizes: dict[str, int] = {}
+    totals = []
+    for number, (customer, size) in enumerate(heard.states(bank.compiled)):
+        sizes[customer] = size
+        if number % 1_000 == 0:
+            totals.append(sum(sizes.values()) / 1e6)
+    return f"{totals[len(totals) // 2]:.1f} MB halfway, {totals[-1]:.1f} MB at the end"
 
 
 def _sample(begun: float, pids: Mapping[str, int], source: Source, bank: LiveBank) -> Sample:

@@ -90,7 +90,7 @@ def job_kill(setting: Setting) -> Verdict:
 
 def bigquery_away(setting: Setting) -> Verdict:
     """BigQuery answers 503, 500, 429, not at all, cuts connections, and cuts them after having written."""
-    kinds = [("answer", 503), ("answer", 500), ("answer", 429), ("hang", 0), ("cut", 0), ("cut_after", 0)]
+    kinds = [("cut_after", 0), ("answer", 503), ("answer", 500), ("answer", 429), ("cut", 0), ("hang", 0)]
     away = setting.away_s or setting.seconds(6, 48)
     with (
         FaultyProxy(setting.servers.bigquery.url) as proxy,
@@ -100,9 +100,8 @@ def bigquery_away(setting: Setting) -> Verdict:
         job, source = bank.job(), bank.source(setting.rate)
         time.sleep(setting.seconds(3, 10))
         begun = time.time()
-        for kind, status in kinds:
-            proxy.faults.inject(kind, status)
-            time.sleep(away / len(kinds))
+        proxy.faults.inject(*kinds)
+        time.sleep(away)
         proxy.faults.heal()
         healed = time.time()
         meanwhile = source.ledger.asking(begun, healed)

@@ -4,8 +4,9 @@ import http.client
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import cycle, repeat
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -13,8 +14,10 @@ from urllib.parse import urlsplit
 from pipelines.local.ports import HOST
 
 Row = dict[str, Any]
+Kind = tuple[str, int]
+"""What happens, and the status code of an answer."""
 _HEADERS = frozenset({"content-type", "content-encoding", "location"})
-_HANG_S = 600.0
+_HANG_S = 5.0
 
 
 class Faults:
@@ -22,32 +25,39 @@ class Faults:
 
     `answer`: a status code to answer instead; `hang`: no answer until that is over; `cut`: the connection is closed
     instead of an answer; `cut_after`: the rows are written, and the connection is closed before the client hears of it.
+    With several kinds, each request gets the next.
     `rejects`: which rows the table refuses, as BigQuery does: they get a reason, all others of the request are stopped.
     """
 
     def __init__(self) -> None:
-        self.kind = "none"
-        self.status = 503
+        self._kinds: Iterator[Kind] = repeat(("none", 0))
         self.rejects: Callable[[Row], bool] | None = None
         self.counted: Counter[str] = Counter()
         self.rejected: set[str] = set()
         """Insert ids of rows that were refused."""
         self._over = threading.Event()
+        self._lock = threading.Lock()
 
-    def inject(self, kind: str, status: int = 503) -> None:
+    def inject(self, *kinds: Kind) -> None:
         """Misbehave from now on; what hangs is let go of, by cutting its connection."""
         self._over.set()
         self._over = threading.Event()
-        self.status = status
-        self.kind = kind
+        self._kinds = cycle(kinds)
 
     def heal(self) -> None:
         """Behave."""
-        self.inject("none")
+        self.inject(("none", 0))
         self.rejects = None
 
+    def next(self) -> Kind:
+        """What happens to a request."""
+        with self._lock:
+            kind = next(self._kinds)
+            self.counted[f"{kind[1]}" if kind[0] == "answer" else kind[0]] += 1
+        return kind
+
     def hang(self) -> None:
-        """Until something else is injected."""
+        """Until something else is injected, or for so long that nobody waits."""
         self._over.wait(_HANG_S)
 
 
@@ -103,10 +113,9 @@ class _Handler(BaseHTTPRequestHandler):
         if not self.path.partition("?")[0].endswith("/insertAll"):
             self._forward(body)
             return
-        kind = faults.kind
-        faults.counted[kind if kind != "answer" else str(faults.status)] += 1
+        kind, status = faults.next()
         if kind == "answer":
-            self._say(faults.status, {"error": _error(faults.status)})
+            self._say(status, {"error": _error(status)})
         elif kind == "hang":
             faults.hang()
             self._cut()
