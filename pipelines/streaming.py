@@ -69,13 +69,13 @@ def _run_here(config: StreamConfig, options: PipelineOptions) -> int:
     failed: list[BaseException] = []
     with stop_requested() as stop:
         result = start(config, options)
-        promises = _Promises(config)
-        promises.publish()
         print(READY, file=sys.stderr, flush=True)
-        waiter = threading.Thread(target=_wait, args=(result, failed, stop), daemon=True)
-        waiter.start()
-        while not stop.wait(_LOOK_S):
-            promises.publish()
+        for beside in (
+            threading.Thread(target=_wait, args=(result, failed, stop), daemon=True),
+            threading.Thread(target=_Promises(config).keep, args=(stop,), daemon=True),
+        ):
+            beside.start()
+        stop.wait()
     if failed:
         raise failed[0]
     result.cancel()
@@ -94,6 +94,12 @@ class _Promises:
         self._config = config
         self._source = PlanSource(config.plan, refresh_s=config.refresh_s)
         self._published = ""
+
+    def keep(self, stop: threading.Event) -> None:
+        """Until stopped. On a thread of its own: a BigQuery that does not answer must not hold up start and stop."""
+        while not stop.is_set():
+            self.publish()
+            stop.wait(_LOOK_S)
 
     def publish(self) -> None:
         """Those of the plan in force, once. A table that is not there, or not now, is no reason to stop deciding."""

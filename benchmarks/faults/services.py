@@ -97,7 +97,12 @@ def bigquery_away(setting: Setting) -> Verdict:
         LiveBank(setting.servers, setting.folder, tables=proxy.url) as bank,
     ):
         found = bank.watch.found
+        proxy.faults.down = True
+        begun = time.monotonic()
         job, source = bank.job(), bank.source(setting.rate)
+        started = time.monotonic() - begun
+        time.sleep(1.0)
+        proxy.faults.down = False
         time.sleep(setting.seconds(3, 10))
         begun = time.time()
         proxy.faults.inject(*kinds)
@@ -114,6 +119,7 @@ def bigquery_away(setting: Setting) -> Verdict:
             f"BigQuery away for {away:.0f} s: {', '.join(f'{count} x {kind}' for kind, count in asked.items())}",
             [
                 *over.promises,
+                Promise(True, f"started within {started:.0f} s while BigQuery was away"),
                 Promise(
                     sum(asked.values()) <= 20 + 4 * away,
                     f"{sum(asked.values())} requests were made in vain: it backs off",

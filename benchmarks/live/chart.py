@@ -42,7 +42,7 @@ def draw(xs: Sequence[float], lines: Sequence[Line], *, title: str, across: str)
         parts += [
             f'<line x1="{_LEFT}" x2="{_LEFT + wide}" y1="{y:.1f}" y2="{y:.1f}" stroke="#808080" stroke-opacity=".3"/>',
             f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{top * step / _TICKS:g}</text>',
-            f'<text x="{x:.1f}" y="{_TOP + high + 18}" text-anchor="middle">{last * step / _TICKS:.3g}</text>',
+            f'<text x="{x:.1f}" y="{_TOP + high + 18}" text-anchor="middle">{last * step / _TICKS:.2g}</text>',
         ]
     for line, colour in zip(lines, _COLOURS, strict=False):
         path = " ".join(
@@ -59,7 +59,7 @@ def draw(xs: Sequence[float], lines: Sequence[Line], *, title: str, across: str)
 def _nice(most: float) -> float:
     """A round number, not below the largest value, that divides well."""
     step = 10.0 ** (len(str(int(max(most, 1)))) - 1)
-    return next(step * factor for factor in (1, 1.5, 2, 2.5, 3, 4, 5, 7.5, 10) if step * factor >= most)
+    return next(step * factor for factor in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if step * factor >= most)
 
 
 def _head(title: str) -> str:

@@ -32,6 +32,8 @@ class Faults:
     def __init__(self) -> None:
         self._kinds: Iterator[Kind] = repeat(("none", 0))
         self.rejects: Callable[[Row], bool] | None = None
+        self.down = False
+        """Whether every request is answered by 503, whatever it asks."""
         self.counted: Counter[str] = Counter()
         self.rejected: set[str] = set()
         """Insert ids of rows that were refused."""
@@ -110,6 +112,9 @@ class _Handler(BaseHTTPRequestHandler):
         """One request."""
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         faults = self.faults
+        if faults.down:
+            self._say(503, {"error": _error(503)})
+            return
         if not self.path.partition("?")[0].endswith("/insertAll"):
             self._forward(body)
             return
