@@ -31,6 +31,8 @@ _LONGEST = 400
 Loads = Callable[[str], Plan | None]
 """The plan with a digest, as far as it can be had."""
 
+UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What a decoder raises; the last of too many brackets."""
 _STAGES = tuple(stage for stage in Stage if stage is not Stage.OUTPUT)
 
 
@@ -78,7 +80,7 @@ class Board:
         self._events.add(received.published)
         try:
             signal_id = self._decode_signal(received.data).signal_id
-        except (msgspec.ValidationError, msgspec.DecodeError):
+        except UNREADABLE:
             return  # a dead letter says so
         decided = self._unasked.pop(signal_id)
         if decided is not None:
@@ -89,7 +91,7 @@ class Board:
         """A decision was published."""
         try:
             decision = self._decode_decision(received.data)
-        except (msgspec.ValidationError, msgspec.DecodeError):
+        except UNREADABLE:
             self._unreadable += 1
             return
         if self._counted.get(decision.decision_id):
@@ -111,7 +113,7 @@ class Board:
         self._feedback.add(received.published)
         try:
             feedback = self._decode_feedback(received.data)
-        except (msgspec.ValidationError, msgspec.DecodeError):
+        except UNREADABLE:
             self._unreadable += 1
             return
         self._limits.answered(feedback)
@@ -128,7 +130,7 @@ class Board:
         self._letters[reason] += 1
         try:
             detail = self._decode_letter(received.data).detail
-        except (msgspec.ValidationError, msgspec.DecodeError):
+        except UNREADABLE:
             detail = ""
         self._letter_details[reason] = _cut(f"{received.attributes.get('step', '')}: {detail}")
 

@@ -72,7 +72,7 @@ class Channels:
         """A decision arrives, for the first time or again. None: it cannot be read, and is left to be refused."""
         try:
             decision = self._decode(received.data)
-        except (msgspec.ValidationError, msgspec.DecodeError):
+        except (msgspec.MsgspecError, ValueError, RecursionError):
             self.counted["unreadable"] += 1
             return None
         held = self._held.get(decision.decision_id)

@@ -9,6 +9,7 @@ import uk_bank
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.live.hostile import hostile
 from models.explain_customer import explain_to_customer
 from models.folds import advance
 from models.plan.compiled import Plan
@@ -216,6 +217,18 @@ def test_what_cannot_be_read_is_counted_and_harms_nothing(plan):
         board.dead_letter(received)
     totals = board.snapshot(NOW)["totals"]
     assert (totals["unreadable"], totals["dead_letters"], totals["signals"]) == (12, 6, 6)
+
+
+def test_hostile_messages_harm_nothing(plan):
+    board = Board(plan, lambda _: plan, None)
+    corpus = hostile(
+        b'{"signal_id":"s","customer_id":"c","occurred_at":"2026-11-21T12:00:00Z","type":"login"}'
+    )
+    for _, (payload, attributes_) in corpus:
+        for take in (board.signal, board.feedback, board.dead_letter, lambda it: board.decision(it, NOW)):
+            take(Received("", payload, attributes_, NOW))
+    assert board.snapshot(NOW)["totals"]["signals"] == len(corpus)
+    assert board.snapshot(NOW)["totals"]["decisions"] == 0
 
 
 def test_dead_letters_are_counted_by_reason_with_the_latest_detail(plan):
