@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 from apache_beam.io.filesystem import FileMetadata
 from apache_beam.io.filesystems import FileSystems
+from apache_beam.metrics.execution import MetricsEnvironment
 from apache_beam.metrics.metricbase import Counter
 
 from models.plan.compiled import Plan
@@ -97,7 +98,8 @@ class PlanWatch(Generic[Loaded]):
 
     def current(self) -> Loaded:
         """What is loaded. Never waits for the files."""
-        while self._uncounted:  # Beam counts only in the thread of a step
+        # Others ask too, and what is counted outside of a step is counted nowhere.
+        while self._uncounted and MetricsEnvironment.current_container() is not None:
             self._uncounted.pop().inc()
         return self._current
 
