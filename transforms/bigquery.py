@@ -19,6 +19,7 @@ from requests.exceptions import Timeout
 
 from schemas import DeadLetter, Decision, Feedback, Reason, SessionContext
 from schemas.derivation.formats import bigquery_columns
+from schemas.event_time import event_time
 from schemas.row_check import record_check
 from schemas.rows import Row, json_rows, rows
 from transforms import tally
@@ -106,12 +107,13 @@ class _CheckFn(beam.DoFn):
 
 def _refusal(record: Any, reason: Reason, detail: str, step: str) -> DeadLetter:
     ROWS_REFUSED.inc()
+    at = event_time(record)  # it may be what is wrong with the record
     return DeadLetter.of(
         _json(record),
         reason=reason,
         step=step,
         detail=detail,
-        occurred_at=_event_time(record),
+        occurred_at=at if isinstance(at, datetime) and at.tzinfo is not None else None,
         customer_id=getattr(record, "customer_id", None),
     )
 
@@ -121,18 +123,6 @@ def _json(record: Any) -> bytes:
         return msgspec.json.encode(record)
     except UnicodeEncodeError:  # text that no sink can write is why it is here
         return repr(record).encode(errors="backslashreplace")
-
-
-def _event_time(record: Any) -> datetime | None:
-    at = next(
-        (
-            getattr(record, name, None)
-            for name in ("decided_at", "occurred_at", "ended_at")
-            if hasattr(record, name)
-        ),
-        None,
-    )
-    return at if isinstance(at, datetime) and at.tzinfo is not None else None
 
 
 class _Pending(NamedTuple):

@@ -1,9 +1,9 @@
 """Sinks: contracts to Parquet files, partitioned by the date of their own event time."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from functools import partial
 from typing import Any, BinaryIO
 
@@ -16,21 +16,15 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.value_provider import StaticValueProvider
 from apache_beam.pvalue import AsIter, PCollection
 
-from schemas import DeadLetter, Decision, Feedback, SessionContext
 from schemas.arrow import arrow_schema
 from schemas.coders import ContractCoder
 from schemas.columns import columns
+from schemas.event_time import event_time
 from transforms import tally
 
 Encoded = tuple[str, bytes]
 """The partition and the bytes of a record: nothing is pickled when records are shuffled, and size is known."""
 
-_EVENT_TIME: dict[type, Callable[[Any], datetime | None]] = {
-    Decision: lambda decision: decision.decided_at,
-    Feedback: lambda feedback: feedback.occurred_at,
-    SessionContext: lambda session: session.ended_at,
-    DeadLetter: lambda letter: letter.occurred_at,
-}
 _ROW_GROUP_BYTES = 4 * 1024 * 1024
 _OPEN_FILES = 32
 _UNFINISHED = ".unfinished"
@@ -38,7 +32,7 @@ _UNFINISHED = ".unfinished"
 
 def partition_of(record: Any) -> str:
     """`date=YYYY-MM-DD`, in UTC, of a record's event time; `date=unknown` where it has none."""
-    at = _EVENT_TIME[type(record)](record)
+    at = event_time(record)
     return "date=unknown" if at is None else f"date={at.astimezone(UTC):%Y-%m-%d}"
 
 
