@@ -43,14 +43,14 @@ class SimulationConfig:
           ValueError: With the field, the value and what it may be.
         """
         for name in _SHARES:
-            _demand(0 <= getattr(self, name) <= 1, name, getattr(self, name), "between 0 and 1")
+            demand(0 <= getattr(self, name) <= 1, name, getattr(self, name), "between 0 and 1")
         for name in ("customers", "days", "seed"):
-            _demand(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+            demand(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
         for name in ("visits_per_day", "card_payments_per_day"):
-            _demand(0 <= getattr(self, name) <= 100, name, getattr(self, name), "between 0 and 100")
-        _demand(self.start.tzinfo is not None, "start", self.start, "a time with an offset, e.g. ...+00:00")
-        _demand(self.settle >= timedelta(0), "settle", self.settle, "0 or more")
-        _demand(self.late_mean > timedelta(0), "late_mean", self.late_mean, "more than 0")
+            demand(0 <= getattr(self, name) <= 100, name, getattr(self, name), "between 0 and 100")
+        demand(self.start.tzinfo is not None, "start", self.start, "a time with an offset, e.g. ...+00:00")
+        demand(self.settle >= timedelta(0), "settle", self.settle, "0 or more")
+        demand(self.late_mean > timedelta(0), "late_mean", self.late_mean, "more than 0")
 
     @property
     def begins(self) -> Micros:
@@ -77,6 +77,11 @@ class SimulationConfig:
         }
 
 
-def _demand(met: bool, name: str, value: object, rule: str) -> None:
+def demand(met: bool, name: str, value: object, rule: str) -> None:
+    """Refuse a value that breaks its rule.
+
+    Raises:
+      ValueError: With the name, the value and what it may be.
+    """
     if not met:
         raise ValueError(f"{name}={value} cannot be simulated: it must be {rule}")

@@ -10,6 +10,7 @@ import msgspec
 from numpy.random import Generator
 
 from models.plan.spec import PlanSpec
+from models.simulation.config import demand
 from models.simulation.customers import Customer, Facts, customer
 from models.simulation.days import day_at, introduce, write_day
 from models.simulation.draws import chance, generator, wait
@@ -59,20 +60,15 @@ class LivingConfig:
           ValueError: With the field, the value and what it may be.
         """
         for name in _SHARES:
-            _demand(0 <= getattr(self, name) <= 1, name, getattr(self, name), "between 0 and 1")
-        _demand(0 < self.rate <= 100_000, "rate", self.rate, "more than 0 and at most 100,000 a second")
-        _demand(0 < self.customers <= _MOST, "customers", self.customers, "1 or more")
-        _demand(self.held_s > 0, "held_s", self.held_s, "more than 0")
-        _demand(0 < len(self.run) <= 100, "run", self.run, "1 to 100 characters")
+            demand(0 <= getattr(self, name) <= 1, name, getattr(self, name), "between 0 and 1")
+        demand(0 < self.rate <= 100_000, "rate", self.rate, "more than 0 and at most 100,000 a second")
+        demand(0 < self.customers <= _MOST, "customers", self.customers, "1 or more")
+        demand(self.held_s > 0, "held_s", self.held_s, "more than 0")
+        demand(0 < len(self.run) <= 100, "run", self.run, "1 to 100 characters")
 
     def described(self) -> dict[str, object]:
         """The fields, as JSON knows them."""
         return {each.name: getattr(self, each.name) for each in fields(self)}
-
-
-def _demand(met: bool, name: str, value: object, rule: str) -> None:
-    if not met:
-        raise ValueError(f"{name}={value} cannot be simulated: it must be {rule}")
 
 
 class Sending(NamedTuple):
