@@ -32,6 +32,7 @@ _PAUSE_S = 0.05
 _LOOK_S = 0.02
 _REPORT_S = 10.0
 _MOST_DUE = 1_000
+_LEAVE_S = 1.0
 
 
 @dataclass(slots=True)
@@ -173,7 +174,8 @@ class _Serving:
     def run(self, for_s: float | None) -> None:
         ends = float("inf") if for_s is None else time.monotonic() + for_s
         self._report_at = time.monotonic() + _REPORT_S
-        threading.Thread(target=self._pull, name="pull", daemon=True).start()
+        puller = threading.Thread(target=self._pull, name="pull", daemon=True)
+        puller.start()
         try:
             while not self._stop.is_set() and time.monotonic() < ends:
                 self._turn()
@@ -181,19 +183,27 @@ class _Serving:
             pass
         finally:
             self._stop.set()
+        puller.join(_LEAVE_S)  # an answer that is under way holds decisions, too
         self._give_back()
 
     def _pull(self) -> None:
         try:
             for batch in pulled(self._decisions, self._stop, pause_s=_PAUSE_S):
-                while not self._stop.is_set():
-                    try:
-                        self._arrived.put(batch, timeout=0.5)
-                        break
-                    except queue.Full:
-                        continue
+                if not self._put(batch):
+                    self._refuse(batch)
         except Exception as error:  # it is raised in the main thread
             self._arrived.put(error)
+
+    def _put(self, batch: list[Received]) -> bool:
+        while not self._stop.is_set():
+            with suppress(queue.Full):
+                self._arrived.put(batch, timeout=0.5)
+                return True
+        return False
+
+    def _refuse(self, received: Iterable[Received]) -> None:
+        with suppress(StoppedError):
+            self._decisions.extend([each.ack_id for each in received], 0)
 
     def _turn(self) -> None:
         if self._channels.held < MOST_HELD:
@@ -214,12 +224,12 @@ class _Serving:
 
     def _give_back(self) -> None:
         """What is not answered in full can go to others at once; were we killed, it would go when our lease is up."""
-        ids = self._channels.leases()
         while not self._arrived.empty():
             arrived = self._arrived.get()
-            ids += [] if isinstance(arrived, BaseException) else [each.ack_id for each in arrived]
+            if not isinstance(arrived, BaseException):
+                self._refuse(arrived)
         with suppress(StoppedError):
-            self._decisions.extend(ids, 0)
+            self._decisions.extend(self._channels.leases(), 0)
 
     def _wait_s(self) -> float:
         """How long nothing is due, at most a quarter of a second; never so short that messages go one by one."""
