@@ -4,7 +4,8 @@ python -m benchmarks.age [--rates 100 250 500] [--customers 2000] [--seconds 40]
 
 A real emulator, the real job as a process of its own, and an open-loop source in another: signals are due when they are
 due, whether or not the job keeps up. Both ends of an age are the server's own times of publication. The job runs anew
-for each rate. The topic of outcomes is silent for the first half of the time, and then busy.
+for each rate. Both inputs are connected; outcomes come for five seconds (an impression of each first offer), then none
+for five.
 """
 
 import argparse
@@ -14,22 +15,29 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+import msgspec
+
+from models.simulation.feeds import record_of
+from pipelines.live.wire import Received, StoppedError, Subscription, Topic, pulled
 from pipelines.local.bigquery import BigQueryEmulator
 from pipelines.local.pubsub import PubsubEmulator
 from pipelines.provisioning import Names, Resources, provision
 from pipelines.provisioning.endpoints import Endpoints
-from pipelines.provisioning.resources import DECISIONS, SIGNALS
+from pipelines.provisioning.resources import DECISIONS, OUTCOMES, SIGNALS
 from pipelines.provisioning.topics import provision_topics
 from pipelines.stream_flags import READY
+from schemas import Decision, Outcome, OutcomeKind
 
 _ID = re.compile(rb'"signal_id": ?"([^"]+)"')
+_OUTCOMES_S = 5.0
+"""So long outcomes come, and so long none."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 _WARM_S = 8.0
 """What comes before is not counted: the job meets every customer for the first time."""
@@ -41,6 +49,7 @@ class Seen:
 
     signals: dict[str, float] = field(default_factory=dict)
     decisions: dict[str, float] = field(default_factory=dict)
+    outcomes: int = 0
 
     def ages(self, since: float, until: float) -> list[float]:
         """Of signals published in this time, the ages of their decisions, sorted, in seconds."""
@@ -52,7 +61,7 @@ class Seen:
 
 
 class Bench:
-    """One set of topics and tables; what is read from them."""
+    """One set of topics and tables; what is read from them, and the outcomes that follow."""
 
     def __init__(self, endpoints: Endpoints, number: int) -> None:
         self.endpoints = endpoints
@@ -63,27 +72,57 @@ class Bench:
         else:
             provision_topics(resources, endpoints, lambda _: None)
         self.seen = Seen()
-        self._client = endpoints.subscriber()
-        self._pulls = [
-            self._client.subscribe(self.names.subscription(f"{topic}-age"), take)
-            for topic, take in ((SIGNALS, self._signal), (DECISIONS, self._decision))
+        self._stop = threading.Event()
+        self._decode = msgspec.json.Decoder(Decision).decode
+        self._outcomes = Topic(endpoints, self.names.topic(OUTCOMES), self._stop)
+        self._threads = [
+            threading.Thread(target=self._read, args=(topic, take), daemon=True)
+            for topic, take in ((SIGNALS, self._signals), (DECISIONS, self._decisions))
         ]
+        for thread in self._threads:
+            thread.start()
 
     def close(self) -> None:
         """Read no more."""
-        for pull in self._pulls:
-            pull.cancel()
-        self._client.close()
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
 
-    def _signal(self, message: Any) -> None:
-        found = _ID.search(message.data)
-        if found:
-            self.seen.signals.setdefault(found[1].decode(), message.publish_time.timestamp())
-        message.ack()
+    def _read(self, topic: str, take: Callable[[list[Received]], None]) -> None:
+        subscription = Subscription(self.endpoints, self.names.subscription(f"{topic}-age"), self._stop)
+        for batch in pulled(subscription, self._stop, pause_s=0.1):
+            take(batch)
+            with suppress(StoppedError):
+                subscription.acknowledge([each.ack_id for each in batch])
 
-    def _decision(self, message: Any) -> None:
-        self.seen.decisions.setdefault(message.attributes["signal_id"], message.publish_time.timestamp())
-        message.ack()
+    def _signals(self, batch: list[Received]) -> None:
+        for each in batch:
+            found = _ID.search(each.data)
+            if found:
+                self.seen.signals.setdefault(found[1].decode(), each.published)
+
+    def _decisions(self, batch: list[Received]) -> None:
+        for each in batch:
+            self.seen.decisions.setdefault(each.attributes["signal_id"], each.published)
+        if time.monotonic() % (2 * _OUTCOMES_S) < _OUTCOMES_S:
+            outcomes = [
+                impression(decision) for each in batch if (decision := self._decode(each.data)).offers
+            ]
+            self.seen.outcomes += len(outcomes)
+            with suppress(StoppedError):
+                self._outcomes.publish([(msgspec.json.encode(record_of(each)), {}) for each in outcomes])
+
+
+def impression(decision: Decision) -> Outcome:
+    """The customer has the first offer before them."""
+    return Outcome(
+        outcome_id=f"{decision.decision_id}.1.impression",
+        customer_id=decision.customer_id,
+        occurred_at=decision.decided_at,
+        kind=OutcomeKind.IMPRESSION,
+        decision_id=decision.decision_id,
+        rank=1,
+    )
 
 
 @contextmanager
@@ -129,20 +168,22 @@ def measure(bench: Bench, rate: float, args: argparse.Namespace, folder: Path) -
         begun = time.time()
         with process(source, environ, folder / f"source{rate:.0f}.log", None):
             time.sleep(_WARM_S)
-            before, since = cpu_s(pid), time.time()
+            before, since, outcomes = cpu_s(pid), time.time(), bench.seen.outcomes
             time.sleep(max(args.seconds - _WARM_S, 1.0))
             spent, until = cpu_s(pid) - before, time.time()
+            outcomes = bench.seen.outcomes - outcomes
         time.sleep(3.0)
         left = time.time() - begun
     sent = sum(since <= at < until for at in bench.seen.signals.values())
     ages = bench.seen.ages(since, until)
     if not ages:
         return f"| {rate:.0f} | no decision in {left:.0f} s |"
-    busy = 100 * spent / (until - since)
+    seconds = until - since
+    busy = 100 * spent / seconds
     p50, p99 = (1000 * ages[min(int(len(ages) * q), len(ages) - 1)] for q in (0.50, 0.99))
     return (
-        f"| {rate:.0f} | {sent / (until - since):.0f} | {len(ages) / (until - since):.0f} "
-        f"| {p50:.0f} | {p99:.0f} | {1000 * ages[-1]:.0f} | {1000 * spent / max(sent, 1):.2f} | {busy:.0f} |"
+        f"| {rate:.0f} | {sent / seconds:.0f} | {outcomes / seconds:.0f} | {len(ages) / seconds:.0f} "
+        f"| {p50:.0f} | {p99:.0f} | {1000 * ages[-1]:.0f} | {1000 * spent / (sent + outcomes):.2f} | {busy:.0f} |"
     )
 
 
@@ -158,9 +199,10 @@ def main() -> int:
     parser.add_argument("--bigquery", action="store_true", help="write to the BigQuery emulator as well")
     args = parser.parse_args()
     print(
-        "| signals/s asked | sent | decisions/s | age p50 ms | p99 | max | job CPU ms a signal | % of a core |"
+        "| signals/s asked | sent | outcomes/s | decisions/s | age p50 ms | p99 | max "
+        "| job CPU ms an event | % of a core |"
     )
-    print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+    print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     with tempfile.TemporaryDirectory() as folder, PubsubEmulator() as pubsub:
         tables = BigQueryEmulator() if args.bigquery else None
         if tables:
