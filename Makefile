@@ -9,7 +9,7 @@ export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo live test ci lint types derived readers prove mutants bench lock clean
+.PHONY: help setup demo live test ci lint types derived readers infra prove mutants bench lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -53,6 +53,15 @@ readers: setup .venv-readers/.installed ## Install the tools of others that test
 	@$(BIN)/uv pip install --quiet --native-tls --python .venv-readers/obp/bin/python --no-deps --require-hashes -r tests/conformance/obp.lock
 	@touch $@
 
+infra: setup .venv-infra/.installed ## Install the tools that check terraform/, the image and the build without a cloud
+
+.venv-infra/.installed: tests/infrastructure/requirements-tools.lock tests/infrastructure/requirements-checkov.lock
+	@echo "Setting up .venv-infra (once) ..."
+	@for name in tools checkov; do \
+	  $(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-infra/$$name && \
+	  $(BIN)/uv pip install --quiet --native-tls --python .venv-infra/$$name/bin/python --require-hashes -r tests/infrastructure/requirements-$$name.lock || exit 1; done
+	@touch $@
+
 live: setup ## See a whole bank live, on a page of this machine: make live ARGS="--rate 50"
 	@$(BIN)/nextbeam live $(ARGS)
 
@@ -65,7 +74,7 @@ prove: setup ## Attack the folds with random histories: make prove ARGS="--seeds
 mutants: setup ## Plant faults in the code and see that tests find them: make mutants ARGS="--only volumes"
 	@PYTHONPATH=tests $(BIN)/python -m mutants.hunt $(ARGS)
 
-ci: lint types derived readers servers test ## Everything that guards the project
+ci: lint types derived readers infra servers test ## Everything that guards the project
 
 bench: setup ## Measure events per CPU second beside other ways to do the same job
 	@$(BIN)/python -m benchmarks.decide50 $(ARGS)
@@ -76,4 +85,4 @@ lock: ## Resolve the dependencies anew
 	@cd pipelines/local && grep '^duckdb==' requirements-bigquery.in | ../../$(BIN)/uv pip compile -q --native-tls --upgrade --universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --override - requirements-bigquery.in -o requirements-bigquery.lock
 
 clean: ## Remove what was made here
-	@rm -rf .venv .venv-readers .venv-bigquery out .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build
+	@rm -rf .venv .venv-readers .venv-infra .venv-bigquery out .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build
