@@ -13,12 +13,12 @@ import grpc
 from google.pubsub_v1 import types
 
 from pipelines.locate import UsageError
+from pipelines.provisioning.calls import acknowledge_call, batches, extend_call, publish_call, pull_call
 from pipelines.provisioning.endpoints import Endpoints
 
 Message = tuple[bytes, dict[str, str]]
 """Payload and attributes."""
 
-_MOST_MESSAGES, _MOST_BYTES = 500, 4_000_000
 _MOST_IDS = 1_000
 _CALL_S, _PULL_S = 20.0, 3.0
 _LOST_S = 60.0
@@ -103,7 +103,7 @@ class Topic:
     def __init__(self, endpoints: Endpoints, name: str, stop: Event) -> None:
         self._name, self._call = name, _Calls(name, stop)
         self._client = endpoints.publisher()
-        self._publish = _stub(self._client, "Publisher/Publish", types.PublishRequest, types.PublishResponse)
+        self._publish = publish_call(self._client)
 
     def publish(self, messages: Sequence[Message]) -> None:
         """All of them, in as few calls as possible; tried again until the service has them.
@@ -113,7 +113,7 @@ class Topic:
           UsageError: There is no such topic, or it is not ours.
         """
         make = types.PublishRequest.pb()
-        for batch in _batches(messages):
+        for batch in batches(messages, (len(data) for data, _ in messages)):
             request = make(topic=self._name)
             for data, attributes in batch:
                 request.messages.add(data=data, attributes=attributes)
@@ -132,10 +132,8 @@ class Subscription:
     def __init__(self, endpoints: Endpoints, name: str, stop: Event) -> None:
         self._name, self._call = name, _Calls(name, stop)
         self._client = client = endpoints.subscriber()
-        empty = _empty()
-        self._pull = _stub(client, "Subscriber/Pull", types.PullRequest, types.PullResponse)
-        self._acknowledge = _stub(client, "Subscriber/Acknowledge", types.AcknowledgeRequest, empty)
-        self._extend = _stub(client, "Subscriber/ModifyAckDeadline", types.ModifyAckDeadlineRequest, empty)
+        self._pull, self._acknowledge = pull_call(client), acknowledge_call(client)
+        self._extend = extend_call(client)
 
     def pull(self, most: int = 1_000) -> list[Received]:
         """What there is; waits a few seconds if there is nothing.
@@ -171,33 +169,6 @@ class Subscription:
                 subscription=self._name, ack_ids=ids, ack_deadline_seconds=seconds
             )
             self._call(self._extend, request)
-
-
-def _stub(client: Any, method: str, request: Any, response: Any) -> Callable[..., Any]:
-    """A call of the service, over the client's channel and with its credentials, on bare protobuf messages."""
-    answer = response if hasattr(response, "FromString") else response.pb()
-    return client.transport.grpc_channel.unary_unary(
-        f"/google.pubsub.v1.{method}",
-        request_serializer=request.pb().SerializeToString,
-        response_deserializer=answer.FromString,
-    )
-
-
-def _empty() -> Any:
-    from google.protobuf.empty_pb2 import Empty  # noqa: PLC0415  (its name is made when it is imported)
-
-    return Empty
-
-
-def _batches(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
-    start = size = 0
-    for end, (data, _) in enumerate(messages):
-        if end > start and (end - start >= _MOST_MESSAGES or size + len(data) > _MOST_BYTES):
-            yield messages[start:end]
-            start, size = end, 0
-        size += len(data)
-    if start < len(messages):
-        yield messages[start:]
 
 
 def _slices(ids: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -13,7 +13,6 @@ touched and a warning says so.
 import logging
 import os
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, cast
@@ -42,22 +41,10 @@ from apache_beam.transforms.userstate import get_dofn_specs, is_stateful_dofn
 from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils import counters
 from apache_beam.utils.timestamp import Timestamp
-from google.api_core.exceptions import (
-    Aborted,
-    Cancelled,
-    DeadlineExceeded,
-    GoogleAPICallError,
-    InternalServerError,
-    NotFound,
-    ResourceExhausted,
-    RetryError,
-    ServiceUnavailable,
-    Unknown,
-)
-from google.api_core.retry import Retry, if_exception_type
-from google.cloud.pubsub_v1.types import PublisherOptions
+from google.api_core.datetime_helpers import DatetimeWithNanoseconds
 
-from pipelines.provisioning.endpoints import Endpoints
+from pipelines.local.mail import Inbox, Outbox
+from pipelines.provisioning.calls import MOST_MESSAGES
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -67,26 +54,6 @@ BEAM_VERSION = "2.77.0"
 OFF = "NEXTBEAM_STOCK_DIRECT_RUNNER"
 """Set to anything, this environment variable leaves the runner as it comes."""
 
-_PULL = 1000
-_NAP_S, _LONGEST_NAP_S = 0.002, 0.02
-_CALL_S = 20.0
-_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
-_GONE_S = 300.0
-"""How long something that was there may be missing before it is taken for gone."""
-_PASSING = (
-    ServiceUnavailable,
-    DeadlineExceeded,
-    InternalServerError,
-    Aborted,
-    Cancelled,
-    ResourceExhausted,
-    Unknown,
-    RetryError,
-    TimeoutError,
-)
-_RETRY = Retry(
-    predicate=if_exception_type(*_PASSING), initial=_PAUSE_S, maximum=_LONGEST_PAUSE_S, timeout=60.0
-)
 _SCAN_EVERY_S = 0.05
 _SCAN_SHARE = 20
 """Timers are looked at for at most one twentieth of the time."""
@@ -106,7 +73,6 @@ def fit_for_streaming() -> Iterator[bool]:
         )
         yield False
         return
-    warnings.filterwarnings("ignore", message="The return_immediately flag is deprecated")
     undo = _install()
     try:
         yield True
@@ -132,7 +98,8 @@ def _install() -> list[Callable[[], None]]:
         _replace(TransformEvaluatorRegistry, "should_execute_serially", _remembered_serial),
         _replace(executors, "MetricsContainer", _BundleMetrics),
         _replace(_PubSubWriteDoFn, "setup", _connect),
-        _replace(_PubSubWriteDoFn, "_flush", _patient_flush),
+        _replace(_PubSubWriteDoFn, "_flush", _flush),
+        _replace(_PubSubWriteDoFn, "BUFFER_SIZE_ELEMENTS", MOST_MESSAGES),
     ]
 
 
@@ -142,86 +109,15 @@ def _replace(owner: Any, name: str, ours: Any) -> Callable[[], None]:
     return lambda: setattr(owner, name, theirs)
 
 
-class _Patience:
-    """How to go on after a call of Pub/Sub that failed: wait a little longer each time, and say so once.
-
-    A service that is away comes back, and nothing is lost meanwhile. That something which was there is not found may
-    pass, too: an emulator that was restarted has forgotten everything until somebody makes it anew.
-    """
-
-    def __init__(self) -> None:
-        self._worked = False
-        self._pause = _PAUSE_S
-        self._since: float | None = None
-
-    def after(self, error: Exception, name: str) -> float:
-        """Seconds to wait before the next try.
-
-        Raises:
-          Exception: The error, if there is no hope.
-        """
-        now = time.monotonic()
-        if self._since is None:
-            self._since, self._pause = now, _PAUSE_S
-            _LOGGER.warning("%s: %s; trying again until it answers", name, _kind(error))
-        missing = isinstance(error, NotFound)
-        if not isinstance(error, _PASSING) and not missing:
-            raise error
-        if missing and not (self._worked and now < self._since + _GONE_S):
-            raise error
-        pause, self._pause = self._pause, min(2 * self._pause, _LONGEST_PAUSE_S)
-        return pause
-
-    def over(self, name: str) -> None:
-        """A call was answered."""
-        self._worked = True
-        if self._since is not None:
-            _LOGGER.warning("%s answers again after %.0f s", name, time.monotonic() - self._since)
-            self._since = None
-
-
-def _kind(error: Exception) -> str:
-    code = getattr(error, "code", None)
-    return f"{type(error).__name__} {int(code)}" if code else type(error).__name__
-
-
 def _connect(self: Any) -> None:
-    """A publisher's client whose own tries, unlike those it comes with, are never half a minute apart."""
-    options = PublisherOptions(retry=_RETRY)
-    self._pub_client = Endpoints.from_environment().publisher(publisher_options=options)
-    self._topic = self._pub_client.topic_path(self.project, self.short_topic_name)
+    self._outbox = Outbox()
+    self._topic = f"projects/{self.project}/topics/{self.short_topic_name}"
 
 
-def _patient_flush(self: Any) -> None:
-    """Publish what a bundle gathered, and again as long as Pub/Sub is away: a bundle that fails ends the job.
-
-    What had been taken of it is published again, byte for byte: delivery is at least once.
-    """
-    patience = self.__dict__.setdefault("_patience", _Patience())
-    while True:
-        try:
-            _STOCK_FLUSH(self)
-        except (GoogleAPICallError, RetryError, TimeoutError) as error:
-            time.sleep(patience.after(error, self._topic))
-        else:
-            if self._buffer == []:
-                patience.over(self._topic)
-            return
-
-
-_STOCK_FLUSH = _PubSubWriteDoFn._flush
-
-
-class _Inbox:
-    """What one read of a pipeline remembers between bundles."""
-
-    def __init__(self) -> None:
-        self.client = Endpoints.from_environment().subscriber()
-        self.unacknowledged: list[str] = []
-        self.nap = _NAP_S
-        self.heard = 0.0
-        """When the service last answered, in seconds since the epoch."""
-        self.patience = _Patience()
+def _flush(self: Any) -> None:
+    """Publish what a bundle gathered, all of it in as few calls as possible."""
+    self._outbox.publish(self._topic, self._buffer)
+    self._buffer = []
 
 
 class _Reader(_PubSubReadEvaluator):
@@ -231,54 +127,33 @@ class _Reader(_PubSubReadEvaluator):
     decided, published and written, or has stopped the pipeline.
     """
 
-    _inboxes: ClassVar[WeakKeyDictionary[Any, _Inbox]] = WeakKeyDictionary()
+    _inboxes: ClassVar[WeakKeyDictionary[Any, Inbox]] = WeakKeyDictionary()
 
     def finish_bundle(self) -> TransformResult:
         """One pull; the watermark is the clock, as messages are stamped when they are published."""
         transform = self._applied_ptransform.transform
-        inbox = self._inboxes.get(transform) or self._inboxes.setdefault(transform, _Inbox())
-        try:
-            received = self._pull(inbox)
-        except GoogleAPICallError as error:
-            time.sleep(inbox.patience.after(error, self._sub_name))
-            return self._result([], inbox.heard)
-        inbox.patience.over(self._sub_name)
-        if received:
-            inbox.nap = _NAP_S
-        else:
-            time.sleep(inbox.nap)
-            inbox.nap = min(2 * inbox.nap, _LONGEST_NAP_S)
-        return self._result([each.message for each in received], inbox.heard)
-
-    def _pull(self, inbox: _Inbox) -> list[Any]:
-        """Acknowledge what is done and get what there is, once; the client's own tries would hold up the pipeline."""
-        client = inbox.client
-        once = {"subscription": self._sub_name, "retry": None, "timeout": _CALL_S}
-        if inbox.unacknowledged:
-            client.acknowledge(ack_ids=inbox.unacknowledged, **once)
-            inbox.unacknowledged = []
-        asked = time.time()
-        received = list(client.pull(max_messages=_PULL, return_immediately=True, **once).received_messages)
-        inbox.unacknowledged = [each.ack_id for each in received]
-        inbox.heard = asked
-        return received
-
-    def _result(self, messages: list[Any], asked: float) -> TransformResult:
+        inbox = self._inboxes.get(transform)
+        if inbox is None:
+            inbox = self._inboxes[transform] = Inbox(self._sub_name)
+        messages = inbox.take()
         context = self._evaluation_context
         bundles = []
         if messages:
             [output] = self._outputs
-            bundle = context.create_bundle(output)
+            bundles = [context.create_bundle(output)]
             for message in messages:
-                parsed = PubsubMessage._from_message(message)
-                element = parsed if self.source.with_attributes else parsed.data
-                stamp = Timestamp.from_utc_datetime(message.publish_time)
-                bundle.output(GlobalWindows.windowed_value(element, timestamp=stamp))
-            bundles = [bundle]
+                bundles[0].output(self._element(message))
         begin = PBegin(cast("Any", self._applied_ptransform.transform).pipeline)  # a read has no other input
-        return TransformResult(
-            self, bundles, [context.create_bundle(begin)], None, {None: Timestamp.of(asked)}
-        )
+        watermark = {None: Timestamp.of(inbox.heard)}
+        return TransformResult(self, bundles, [context.create_bundle(begin)], None, watermark)
+
+    def _element(self, message: Any) -> Any:
+        element: Any = message.data
+        if self.source.with_attributes:
+            element = PubsubMessage._from_message(message)
+            element.publish_time = DatetimeWithNanoseconds.from_timestamp_pb(message.publish_time)
+        stamp = Timestamp(micros=message.publish_time.ToMicroseconds())
+        return GlobalWindows.windowed_value(element, timestamp=stamp)
 
 
 class _Forward(Receiver):

@@ -1,8 +1,11 @@
 """The local runner while Pub/Sub is away: it waits, says so once, and gives up only where there is no hope."""
 
 import logging
+from typing import ClassVar
 
+import grpc
 import pytest
+from apache_beam.io.gcp.pubsub import PubsubMessage
 from google.api_core.exceptions import (
     DeadlineExceeded,
     InvalidArgument,
@@ -10,9 +13,10 @@ from google.api_core.exceptions import (
     PermissionDenied,
     ServiceUnavailable,
 )
+from grpc import StatusCode
 
-from pipelines.local import direct_runner
-from pipelines.local.direct_runner import _Patience, _patient_flush
+from pipelines.local import mail
+from pipelines.local.mail import Outbox, Patience
 
 
 @pytest.fixture
@@ -32,12 +36,12 @@ def clock(monkeypatch):
             self.now += seconds
 
     clock = Clock()
-    monkeypatch.setattr(direct_runner, "time", clock)
+    monkeypatch.setattr(mail, "time", clock)
     return clock
 
 
 def test_it_waits_longer_each_time_but_never_long(clock):
-    patience = _Patience()
+    patience = Patience()
     pauses = [patience.after(ServiceUnavailable("away"), "topic") for _ in range(10)]
     assert pauses == sorted(pauses)
     assert pauses[0] <= 0.1
@@ -47,7 +51,7 @@ def test_it_waits_longer_each_time_but_never_long(clock):
 
 
 def test_it_is_said_once_that_it_is_away_and_once_that_it_is_back(clock, caplog):
-    patience = _Patience()
+    patience = Patience()
     with caplog.at_level(logging.WARNING):
         for _ in range(20):
             clock.sleep(patience.after(ServiceUnavailable("away"), "the topic"))
@@ -61,7 +65,7 @@ def test_it_is_said_once_that_it_is_away_and_once_that_it_is_back(clock, caplog)
 
 @pytest.mark.parametrize("error", [PermissionDenied("no"), InvalidArgument("no")])
 def test_what_no_waiting_mends_is_raised_at_once(clock, error):
-    patience = _Patience()
+    patience = Patience()
     patience.over("topic")
     with pytest.raises(type(error)):
         patience.after(error, "topic")
@@ -69,11 +73,11 @@ def test_what_no_waiting_mends_is_raised_at_once(clock, error):
 
 def test_what_never_was_there_is_missing(clock):
     with pytest.raises(NotFound):
-        _Patience().after(NotFound("topic"), "topic")
+        Patience().after(NotFound("topic"), "topic")
 
 
 def test_what_was_there_may_come_back_for_five_minutes(clock):
-    patience = _Patience()
+    patience = Patience()
     patience.over("topic")
     gone, gave_up = NotFound("topic"), clock.now + 300
     while clock.now < gave_up:
@@ -82,32 +86,50 @@ def test_what_was_there_may_come_back_for_five_minutes(clock):
         patience.after(gone, "topic")
 
 
-class Publisher:
-    """As Beam's: keeps its buffer until all of it is published."""
+class Refused(grpc.RpcError):
+    """As a channel raises it."""
 
-    _topic = "topic"
+    def __init__(self, code):
+        self._code = code
 
-    def __init__(self, fails):
-        self._buffer = [b"one", b"two"]
-        self.fails = fails
-        self.published = []
+    def code(self):
+        return self._code
 
-    def flush(self):
-        self.published += self._buffer
-        if self.fails:
-            raise self.fails.pop()
-        self._buffer = []
+    def details(self):
+        return "no"
 
-
-def test_a_bundle_is_published_again_until_it_is_taken(clock, monkeypatch):
-    monkeypatch.setattr(direct_runner, "_STOCK_FLUSH", Publisher.flush)
-    publisher = Publisher([ServiceUnavailable("away"), TimeoutError(), ServiceUnavailable("away")])
-    _patient_flush(publisher)
-    assert publisher.published == [b"one", b"two"] * 4
-    assert publisher._buffer == []
+    def trailing_metadata(self):
+        return ()
 
 
-def test_a_bundle_that_cannot_be_published_fails(clock, monkeypatch):
-    monkeypatch.setattr(direct_runner, "_STOCK_FLUSH", Publisher.flush)
+@pytest.fixture
+def published(monkeypatch):
+    """What the service is asked to publish; it fails as often as there are codes in `fails`."""
+
+    class Service(list):
+        fails: ClassVar = []
+
+        def __call__(self, request, timeout):
+            self.append([each.data for each in request.messages])
+            if self.fails:
+                raise Refused(self.fails.pop())
+
+    service = Service()
+    monkeypatch.setattr(mail, "publish_call", lambda _: service)
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", "127.0.0.1:1")
+    return service
+
+
+MESSAGES = [PubsubMessage(data, {})._to_proto_str(for_publish=True) for data in (b"one", b"two")]
+
+
+def test_a_bundle_is_published_again_until_it_is_taken(clock, published):
+    published.fails = [StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED, StatusCode.UNAVAILABLE]
+    Outbox().publish("topic", MESSAGES)
+    assert published == [[b"one", b"two"]] * 4
+
+
+def test_a_bundle_that_cannot_be_published_fails(clock, published):
+    published.fails = [StatusCode.PERMISSION_DENIED]
     with pytest.raises(PermissionDenied):
-        _patient_flush(Publisher([PermissionDenied("no")]))
+        Outbox().publish("topic", MESSAGES)

@@ -20,7 +20,8 @@ from pipelines.live import channels as channels_module
 from pipelines.live.channels import Channels, serve
 from pipelines.live.showing import Showing
 from pipelines.live.source import send
-from pipelines.live.wire import Received, _batches
+from pipelines.live.wire import Received
+from pipelines.provisioning.calls import batches
 from schemas import Decision, Outcome, Signal
 
 BEGINS = 1_795_279_615_000_000
@@ -230,11 +231,11 @@ def test_the_source_stops_when_it_is_asked_to(plan):
 
 
 def test_calls_hold_many_messages_but_not_too_many():
-    messages = [(b"x" * size, {}) for size in (1, 3_999_999, 2, 5_000_000, *[10] * 1_200)]
-    batches = list(_batches(messages))
-    assert [message for batch in batches for message in batch] == messages
-    assert all(len(batch) == 1 or sum(len(data) for data, _ in batch) <= 4_000_000 for batch in batches)
-    assert max(map(len, batches)) == 500
+    messages = [b"x" * size for size in (1, 3_999_999, 2, 5_000_000, *[10] * 1_200)]
+    calls = list(batches(messages, map(len, messages)))
+    assert [message for call in calls for message in call] == messages
+    assert all(len(call) == 1 or sum(map(len, call)) <= 4_000_000 for call in calls)
+    assert max(map(len, calls)) == 500
 
 
 # What is refused
