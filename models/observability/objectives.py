@@ -1,0 +1,158 @@
+"""Service level objectives and alerts, as data: documents and Terraform are tested against it, in both directions."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from models.folds import Counted
+from models.observability.ladders import DECISION_COMPUTE, DECISION_LATENCY
+from models.observability.metrics import (
+    ACCOUNTED,
+    HEARTBEATS_ANSWERED,
+    MESSAGES_REFUSED,
+    PLAN_REFUSED,
+    ROWS_REFUSED,
+    SIGNALS_SKIPPED,
+    STATE_UNREADABLE,
+    read,
+    rejected,
+)
+
+Urgency = Literal["page", "ticket"]
+
+WINDOW_DAYS = 28
+"""Of every objective: whole weeks, so that each window holds the same days of the week."""
+
+OLDEST_UNACKED = "pubsub.googleapis.com/subscription/oldest_unacked_message_age"
+UNDELIVERED = "pubsub.googleapis.com/subscription/num_undelivered_messages"
+LOGGED_FAILURES = "logging.googleapis.com/user/nextbeam_step_failed"
+"""A metric over log lines whose event is `step_failed`: a bundle that fails takes its counters with it."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One objective: the share of `total` that is good, over the window.
+
+    Either `good` or `bad` names what is counted; the names of several metrics stand for their sum. One without either
+    is of windows: `platform` names the metric of the platform, `windows` what makes a window good.
+    """
+
+    name: str
+    goal: float
+    promises: str
+    good: tuple[str, ...] = ()
+    bad: tuple[str, ...] = ()
+    total: tuple[str, ...] = ()
+    platform: str | None = None
+    windows: str = ""
+
+
+READ = tuple(read(area) for area in ("signals", "outcomes"))
+DEAD = (*(rejected(area) for area in ("signals", "outcomes")), ACCOUNTED[Counted.DEAD])
+
+OBJECTIVES = (
+    Objective(
+        "decision_latency",
+        0.99,
+        "a decision leaves at most 1 s after its signal was published",
+        good=(DECISION_LATENCY.rung(1000),),
+        total=(DECISION_LATENCY.total,),
+    ),
+    Objective(
+        "decision_compute",
+        0.999,
+        "the fold takes at most 50 ms over an event that asks for a decision",
+        good=(DECISION_COMPUTE.rung(50),),
+        total=(DECISION_COMPUTE.total,),
+    ),
+    Objective(
+        "freshness",
+        0.995,
+        "the oldest message that waits for the job is younger than 5 s",
+        platform=OLDEST_UNACKED,
+        windows="windows of 5 min whose mean age is below 5 s",
+    ),
+    Objective(
+        "dead_letters",
+        0.999,
+        "what comes in becomes no dead letter",
+        bad=DEAD,
+        total=READ,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Burn:
+    """An alert on how fast an error budget is spent: both windows have to agree, so that it ends soon after its cause.
+
+    At `rate` 1 the budget lasts the whole window of the objective.
+    """
+
+    name: str
+    rate: float
+    long_s: int
+    short_s: int
+    urgency: Urgency
+
+
+BURNS = (
+    Burn("fast_burn", 14.4, 3600, 300, "page"),
+    Burn("slow_burn", 6.0, 21600, 1800, "ticket"),
+)
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One alert: what it means, and what it reads."""
+
+    name: str
+    urgency: Urgency
+    means: str
+    metrics: tuple[str, ...] = ()
+    """Of ours."""
+    platform: str | None = None
+    """Metric of the platform, where it rests on one."""
+
+
+CAUSES = (
+    Alert("heartbeat_absent", "page", "no heartbeat has been answered for 5 minutes", (HEARTBEATS_ANSWERED,)),
+    Alert(
+        "accounts_gap",
+        "page",
+        "what came in is not what was decided, observed, dropped as a duplicate or refused, for 30 minutes",
+        (*READ, SIGNALS_SKIPPED, *(rejected(area) for area in ("signals", "outcomes")), *ACCOUNTED.values()),
+    ),
+    Alert("state_unreadable", "page", "the state of a customer cannot be decoded", (STATE_UNREADABLE,)),
+    Alert(
+        "plan_refused", "ticket", "a worker refused a new plan; the last good one decides on", (PLAN_REFUSED,)
+    ),
+    Alert("sink_rows_refused", "ticket", "BigQuery does not take rows of ours", (ROWS_REFUSED,)),
+    Alert("sink_messages_refused", "ticket", "records are too large to publish", (MESSAGES_REFUSED,)),
+    Alert(
+        "step_failed",
+        "page",
+        "a step of the job fails, and its bundle is tried again",
+        platform=LOGGED_FAILURES,
+    ),
+    Alert(
+        "undelivered_messages",
+        "ticket",
+        "a consumer of decisions has refused messages for good",
+        platform=UNDELIVERED,
+    ),
+)
+
+
+def alerts() -> Iterator[Alert]:
+    """Every alert: two per objective, then those on causes and on absence."""
+    for objective in OBJECTIVES:
+        for burn in BURNS:
+            yield Alert(
+                f"{objective.name}_{burn.name}",
+                burn.urgency,
+                f"the budget of {objective.name} is spent {burn.rate:g} times too fast",
+                (*objective.good, *objective.bad, *objective.total),
+                objective.platform,
+            )
+    yield from CAUSES
