@@ -24,6 +24,7 @@ from schemas.row_check import record_check
 from schemas.rows import Row, json_rows, rows
 from transforms import tally
 from transforms.bigquery_client import Connect
+from transforms.commit import Commit
 from transforms.metrics import BIGQUERY_RETRIES, ROWS_REFUSED
 
 _LOGGER = logging.getLogger(__name__)
@@ -43,8 +44,10 @@ class WriteBigQuery(beam.PTransform[PCollection[Any], PCollection[DeadLetter]]):
     """Records of one contract to a table that is there already; yields a dead letter for each row refused.
 
     A row is checked against the derived schema before it gets near the table, so one bad row neither blocks nor loops.
+    It is committed before it is sent, so a table holds no decision that the job did not come to, and a table that is
+    away does not hold up decisions: docs/adr/20261121-rows-after-commit.md.
 
-    `storage_write_api` is Beam's sink with at least once, for production; it needs Java where the job is launched.
+    `storage_write_api` is Beam's sink with at least once; it needs Java where the job is launched and in its workers.
     `streaming_inserts` is one request per bundle, with the record's own id as insert id where it has one, so that a
     bundle that is tried again is not written again (best effort, about a minute). While the service is away it waits,
     and so do those who feed it; after `patience_s` the bundle fails. Views drop what is there twice.
@@ -76,14 +79,15 @@ class WriteBigQuery(beam.PTransform[PCollection[Any], PCollection[DeadLetter]]):
         self._insert = _InsertFn(contract, table, step, connect or Connect(), patience_s)
 
     def expand(self, records: PCollection[Any]) -> PCollection[DeadLetter]:
-        """Check, then write."""
+        """Check, commit, then write."""
         checked = records | "Check" >> beam.ParDo(_CheckFn(self._contract, self._step)).with_output_types(
             self._contract, refused=DeadLetter
         ).with_outputs("refused", main="sound")
+        sound = checked.sound | "Commit" >> Commit(self._contract)
         if self._method == "streaming_inserts":
-            refused = checked.sound | "Insert" >> beam.ParDo(self._insert).with_output_types(DeadLetter)
+            refused = sound | "Insert" >> beam.ParDo(self._insert).with_output_types(DeadLetter)
         else:
-            refused = checked.sound | "Append" >> _Append(self._contract, self._table, self._step)
+            refused = sound | "Append" >> _Append(self._contract, self._table, self._step)
         return (checked.refused, refused) | "Refused" >> beam.Flatten()
 
 
