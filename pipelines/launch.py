@@ -23,7 +23,8 @@ from pipelines.decisioning import connect_files
 from pipelines.flags import Config
 from pipelines.locate import MODEL, OUTPUTS, PLAN, UsageError
 from pipelines.reading import check_readable
-from pipelines.summary import Inputs, Summary, count, summarise
+from pipelines.summary import Inputs, Summary, summarise
+from transforms.metrics import counted
 
 _STAGING = ".run-"
 
@@ -47,7 +48,7 @@ def launch(config: Config, options: PipelineOptions) -> Summary:
             "cpu_s": round(time.process_time() - cpu, 2),
         }
         _keep_plan(plan, staging)
-        summary = summarise(staging, plan, count(result), spent, _inputs(config))
+        summary = summarise(staging, plan, counted(result), spent, _inputs(config))
         (staging / "summary.json").write_bytes(
             msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n"
         )

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import apache_beam as beam
-from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions, StandardOptions
 from apache_beam.runners.runner import PipelineResult
 from google.api_core.exceptions import GoogleAPIError, NotFound
 from requests import RequestException
 
 from models.folds import Counted
+from models.observability import metrics
+from models.observability.metrics import AREAS
 from pipelines.decisioning import connect_topics
 from pipelines.local.direct_runner import fit_for_streaming
 from pipelines.options import beam_options
@@ -24,7 +25,7 @@ from pipelines.provisioning.views import publish_limits
 from pipelines.sql.limits import plan_limits
 from pipelines.stopping import stop_requested
 from pipelines.stream_flags import READY, StreamConfig
-from transforms.metrics import accounted
+from transforms.metrics import counted
 from transforms.plan_source import PlanSource
 
 _LOGGER = logging.getLogger(__name__)
@@ -125,19 +126,15 @@ class _Promises:
 
 def accounts_line(result: PipelineResult) -> str:
     """How a job has accounted for what it read, in one line."""
+    totals = counted(result)
     read, rejected = (
-        sum(_counts(result, name, area) for area in ("signals", "outcomes")) for name in ("read", "rejected")
+        sum(totals[metric(area)] for area in AREAS) for metric in (metrics.read, metrics.rejected)
     )
-    counted = accounted(result)
-    dead = rejected + counted[Counted.DEAD]
+    by = {way: totals[name] for way, name in metrics.ACCOUNTED.items()}
+    dead = rejected + by[Counted.DEAD]
     ways = {"decided": Counted.DECIDED, "observed": Counted.OBSERVED, "duplicates": Counted.DUPLICATE}
-    told = " + ".join(f"{counted[way]:,} {name}" for name, way in ways.items())
+    told = " + ".join(f"{by[way]:,} {name}" for name, way in ways.items())
     return f"{read:,} inputs = {told} + {dead:,} dead letters"
-
-
-def _counts(result: PipelineResult, name: str, area: str) -> int:
-    found = result.metrics().query(MetricsFilter().with_namespace(area).with_name(name))
-    return sum(counter.committed or 0 for counter in found["counters"])
 
 
 def _wait(result: PipelineResult, failed: list[BaseException], stop: threading.Event) -> None:

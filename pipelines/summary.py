@@ -5,9 +5,9 @@ from pathlib import Path
 
 import duckdb
 import msgspec
-from apache_beam.metrics.metric import MetricsFilter
-from apache_beam.runners.runner import PipelineResult
 
+from models.folds import Counted
+from models.observability import metrics
 from models.plan.compiled import Plan
 from pipelines.locate import OUTPUTS
 from pipelines.manifest import WrittenFile, json_seal, written_files
@@ -92,30 +92,20 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """Digest of the rest of the summary."""
 
 
-def count(result: PipelineResult) -> dict[str, int]:
-    """The counters of a run as `namespace/name`."""
-    counters = result.metrics().query(MetricsFilter())["counters"]
-    totals: dict[str, int] = {}
-    for counter in counters:
-        name = f"{counter.key.metric.namespace}/{counter.key.metric.name}"
-        totals[name] = totals.get(name, 0) + counter.result
-    return totals
-
-
 def account(counters: Mapping[str, int]) -> Accounting:
-    """The accounting identity from the counters."""
+    """The accounting identity from the metrics, by name."""
 
     def total(name: str) -> int:
         return counters.get(name, 0)
 
-    rejected = total("signals/rejected") + total("outcomes/rejected")
-    skipped = total("signals/skipped")
+    skipped = total(metrics.SIGNALS_SKIPPED)
+    folded = {way: total(name) for way, name in metrics.ACCOUNTED.items()}
     return Accounting(
-        inputs=total("signals/read") + total("outcomes/read") - skipped,
-        decided=total("accounting/decided"),
-        observed=total("accounting/observed"),
-        duplicates=total("accounting/duplicates"),
-        dead_letters=total("accounting/dead_letters") + rejected,
+        inputs=sum(total(metrics.read(area)) for area in metrics.AREAS) - skipped,
+        decided=folded[Counted.DECIDED],
+        observed=folded[Counted.OBSERVED],
+        duplicates=folded[Counted.DUPLICATE],
+        dead_letters=folded[Counted.DEAD] + sum(total(metrics.rejected(area)) for area in metrics.AREAS),
         skipped=skipped,
     )
 

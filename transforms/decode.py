@@ -8,7 +8,6 @@ from typing import Any, Literal, NamedTuple
 import apache_beam as beam
 import msgspec
 from apache_beam.io.gcp.pubsub import PubsubMessage
-from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection, TaggedOutput
 from apache_beam.typehints import typehints
 from apache_beam.typehints.decorators import no_annotations
@@ -16,11 +15,13 @@ from apache_beam.typehints.decorators import no_annotations
 from models.decoding import Decoder, Rejection, Skipped, dead_letter
 from models.decoding.decoder import MAX_BYTES
 from models.mapping import Contract, load_mapping
+from models.observability.metrics import DECODING_REASONS, SIGNALS_SKIPPED, read, rejected
 from models.plan.spec import PlanSpec
 from models.times import Micros, duration
 from schemas import DeadLetter, Outcome, Reason, Signal
 from schemas.routing import TRACE
 from transforms import tally
+from transforms.metrics import counter
 from transforms.plan_source import PlanSource
 
 Area = Literal["signals", "outcomes"]
@@ -78,7 +79,7 @@ class DecodeSignals(_Decode):
       ahead: How far the event time of a message may be ahead of its publication; None: by the plan's session.late. A
         customer's clock follows the latest event: one further ahead would make all that really happens too late.
 
-    Counters `signals/read`, `signals/rejected`, `signals/skipped` and one `signals/rejected_REASON` per reason.
+    Counters `signals_read`, `signals_rejected`, `signals_skipped` and one `signals_rejected_REASON` per reason.
 
     Raises:
       MappingFileError: The mapping is not valid.
@@ -89,7 +90,7 @@ class DecodeSignals(_Decode):
 
 
 class DecodeOutcomes(_Decode):
-    """Payloads of outcomes in JSON; otherwise as `DecodeSignals`, with counters in `outcomes`."""
+    """Payloads of outcomes in JSON; otherwise as `DecodeSignals`, with counters of `outcomes`."""
 
     _area = "outcomes"
     _contract = Outcome
@@ -145,10 +146,10 @@ class _DecodeFn(beam.DoFn):
     def __init__(self, rules: _Rules, area: Area, step: str) -> None:
         self._rules = rules
         self._step = step
-        self._read = Metrics.counter(area, "read")
-        self._skipped = Metrics.counter(area, "skipped")
-        self._rejected = Metrics.counter(area, "rejected")
-        self._by_reason = {reason: Metrics.counter(area, f"rejected_{reason}") for reason in Reason}
+        self._read = counter(read(area))
+        self._skipped = counter(SIGNALS_SKIPPED)  # outcomes have no mapping that could
+        self._rejected = counter(rejected(area))
+        self._by_reason = {reason: counter(rejected(area, reason)) for reason in DECODING_REASONS}
 
     def setup(self) -> None:
         self._use(self._rules.spec())

@@ -1,5 +1,6 @@
 """FoldPerKey: one transform that hosts any fold, on bounded and on unbounded input."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from operator import itemgetter
@@ -17,10 +18,11 @@ from apache_beam.typehints.decorators import no_annotations
 from apache_beam.utils.timestamp import Timestamp
 
 from models.folds import Counted, Fold, Output, advance, fold_events, fold_together
+from models.observability.ladders import DECISION_COMPUTE
 from models.times import Micros, moment
 from schemas import DeadLetter, Reason
 from transforms import tally
-from transforms.metrics import ACCOUNTS, STATE_UNREADABLE
+from transforms.metrics import ACCOUNTS, STATE_UNREADABLE, Rungs
 from transforms.one_process import check_one_process
 
 FoldSource = Fold[Any, Any] | Callable[[], Fold[Any, Any]]
@@ -191,7 +193,10 @@ class _FoldTogetherFn(_FoldFn):
 
 
 class _FoldStateFn(_FoldFn):
-    """Beam adapter for `advance`: one cell of bytes, one timer, at most one read and one write per event."""
+    """Beam adapter for `advance`: one cell of bytes, one timer, at most one read and one write per event.
+
+    Counts `decision_compute`: the time from the bytes of an event that is decided to the new state.
+    """
 
     _CELL = ReadModifyWriteStateSpec("state", BytesCoder())
     _DUE = TimerSpec("due", TimeDomain.WATERMARK)
@@ -199,10 +204,11 @@ class _FoldStateFn(_FoldFn):
     def start_bundle(self) -> None:
         was = getattr(self, "_fold", None)
         super().start_bundle()
-        if self._fold is was:
-            return
-        self._turn: AbstractContextManager[Any] = getattr(self._source, "turn", nullcontext)()
-        self._blank = self._fold.encode(self._fold.initial())
+        if self._fold is not was:
+            self._turn: AbstractContextManager[Any] = getattr(self._source, "turn", nullcontext)()
+            self._blank = self._fold.encode(self._fold.initial())
+            self._compute = Rungs(DECISION_COMPUTE)
+        self._compute.start()
 
     def process(
         self,
@@ -210,6 +216,7 @@ class _FoldStateFn(_FoldFn):
         cell: Any = beam.DoFn.StateParam(_CELL),
         timer: Any = beam.DoFn.TimerParam(_DUE),
     ) -> Iterator[Any]:
+        began_s = time.perf_counter()
         fold = self._fold
         event = fold.decode_event(keyed[1])
         tally.add("folded")
@@ -225,7 +232,12 @@ class _FoldStateFn(_FoldFn):
         self._keep(cell, was, state)
         if fold.deadline(state) != due:
             _arm(timer, fold.deadline(state))
+        if Counted.DECIDED in outputs:
+            self._compute.add((time.perf_counter() - began_s) * 1e3)
         yield from self._route(outputs)
+
+    def finish_bundle(self) -> None:
+        self._compute.count()
 
     @on_timer(_DUE)
     def expire(

@@ -1,24 +1,7 @@
-"""Every counter of the graph, by name: what dashboards, alerts and the run summary may rely on.
+"""Beam's counters for the table of metrics (`models.observability.metrics`): nothing is counted under another name.
 
-| namespace         | counter         | counts                                                      |
-|-------------------|-----------------|-------------------------------------------------------------|
-| signals, outcomes | read            | payloads that came in                                       |
-| signals, outcomes | rejected        | payloads that could not be decoded: dead letters            |
-| signals, outcomes | rejected_REASON | those of them with this reason code                         |
-| signals           | skipped         | rows that the import mapping leaves out by its own rule     |
-| accounting        | decided         | events that asked for a decision and got one                |
-| accounting        | observed        | events that were recorded                                   |
-| accounting        | duplicates      | events dropped as seen before                               |
-| accounting        | dead_letters    | events refused after decoding, with a reason                |
-| state             | unreadable      | events and timers that met a state nobody could decode      |
-| sinks             | rows_refused    | rows that BigQuery did not or would not take: dead letters  |
-| sinks             | unpublished     | records too large for a message: dead letters               |
-| sinks             | retries         | requests to BigQuery that were tried again                  |
-| plan              | reloaded        | plans that took the place of another while running          |
-| plan              | refused         | plans that were not good enough to                          |
-
-The streaming direct runner keeps of each step only what its first bundle counted; other runners keep all. Of a
-finished run, `read - skipped = rejected + decided + observed + duplicates + dead_letters`.
+Of a finished run, `read - skipped = rejected + decided + observed + duplicates + dead letters`. The streaming direct
+runner as it comes keeps of each step only what its first bundle counted; other runners keep all.
 """
 
 from collections.abc import Mapping
@@ -28,24 +11,65 @@ from apache_beam.metrics.metricbase import Counter
 from apache_beam.runners.runner import PipelineResult
 
 from models.folds import Counted
+from models.observability import metrics
+from models.observability.ladders import Ladder
+from models.observability.metrics import ACCOUNTED, METRICS, NAMESPACE
 
-ACCOUNTING = "accounting"
 
-ACCOUNTS: Mapping[Counted, Counter] = {
-    counted: Metrics.counter(ACCOUNTING, counted.value) for counted in Counted
-}
-STATE_UNREADABLE: Counter = Metrics.counter("state", "unreadable")
-ROWS_REFUSED: Counter = Metrics.counter("sinks", "rows_refused")
-UNPUBLISHED: Counter = Metrics.counter("sinks", "unpublished")
-BIGQUERY_RETRIES: Counter = Metrics.counter("sinks", "retries")
-PLAN_RELOADED: Counter = Metrics.counter("plan", "reloaded")
-PLAN_REFUSED: Counter = Metrics.counter("plan", "refused")
+def counter(name: str) -> Counter:
+    """The counter of a metric.
+
+    Raises:
+      KeyError: The table does not know it.
+    """
+    return Metrics.counter(NAMESPACE, METRICS[name].name)
+
+
+ACCOUNTS: Mapping[Counted, Counter] = {counted: counter(name) for counted, name in ACCOUNTED.items()}
+HEARTBEATS_ANSWERED: Counter = counter(metrics.HEARTBEATS_ANSWERED)
+STATE_UNREADABLE: Counter = counter(metrics.STATE_UNREADABLE)
+ROWS_REFUSED: Counter = counter(metrics.ROWS_REFUSED)
+UNPUBLISHED: Counter = counter(metrics.MESSAGES_REFUSED)
+BIGQUERY_RETRIES: Counter = counter(metrics.SINK_RETRIES)
+PLAN_RELOADED: Counter = counter(metrics.PLAN_RELOADED)
+PLAN_REFUSED: Counter = counter(metrics.PLAN_REFUSED)
+
+
+class Rungs:
+    """Climbs a ladder: values are kept per bundle and counted once at its end, so that one costs next to nothing.
+
+    Args:
+      ladder: Its metrics are the counters.
+    """
+
+    def __init__(self, ladder: Ladder) -> None:
+        self._ladder = ladder
+        self._counters = {name: counter(name) for name in ladder.names()}
+        self.start()
+
+    def start(self) -> None:
+        """Begin a bundle; what one that failed has kept is gone, as are its counters."""
+        self._places = [0] * (len(self._ladder.bounds) + 1)
+
+    def add(self, value: float) -> None:
+        """One more value, in the unit of the ladder."""
+        self._places[self._ladder.place(value)] += 1
+
+    def count(self) -> None:
+        """End a bundle."""
+        for name, count in self._ladder.added(self._places).items():
+            self._counters[name].inc(count)
+
+
+def counted(result: PipelineResult) -> dict[str, int]:
+    """All metrics of a job as they are now, by name; those that never counted are 0."""
+    totals = dict.fromkeys(METRICS, 0)
+    for found in result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))["counters"]:
+        totals[found.key.metric.name] += found.result
+    return totals
 
 
 def accounted(result: PipelineResult) -> dict[Counted, int]:
     """How many events of a finished run were accounted for in each way."""
-    counts = dict.fromkeys(Counted, 0)
-    found = result.metrics().query(MetricsFilter().with_namespace(ACCOUNTING))
-    for counter in found["counters"]:
-        counts[Counted(counter.key.metric.name)] += counter.result
-    return counts
+    totals = counted(result)
+    return {way: totals[name] for way, name in ACCOUNTED.items()}

@@ -54,7 +54,7 @@ class Metric:
 _A, _D, _S, _L = Reader.ACCOUNTS, Reader.DASHBOARD, Reader.SLO, Reader.ALERT
 
 AREAS = ("signals", "outcomes")
-DECODING_REASONS = tuple(
+DECODING_REASONS: tuple[Reason, ...] = tuple(
     reason
     for reason in Reason
     if reason

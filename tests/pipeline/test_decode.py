@@ -64,7 +64,8 @@ def _line(base, **fields):
 
 def _counts(result: PipelineResult, area: str) -> dict[str, int]:
     counters = result.metrics().query()["counters"]
-    return {c.key.metric.name: c.result for c in counters if c.key.metric.namespace == area and c.result}
+    names = ((c.key.metric.name, c.result) for c in counters if c.result)
+    return {name.removeprefix(f"{area}_"): count for name, count in names if name.startswith(area)}
 
 
 def _run(transform, payloads, events, letters):

@@ -36,5 +36,5 @@ def test_asking_outside_of_a_step_leaves_the_counting_to_a_step(watch):
     _ = pipeline | beam.Create([1], reshuffle=False) | beam.ParDo(_Ask())
     result = pipeline.run()
     result.wait_until_finish()
-    [counter] = result.metrics().query(MetricsFilter().with_name("refused"))["counters"]
+    [counter] = result.metrics().query(MetricsFilter().with_name("plan_refused"))["counters"]
     assert counter.committed == 1

@@ -46,14 +46,14 @@ def test_the_summary_reads_as_agreed():
 )
 def test_an_event_that_is_lost_unbalances_the_accounts(lost, balanced):
     counters = {
-        "signals/read": 10,
-        "outcomes/read": 4,
-        "signals/skipped": 1,
-        "signals/rejected": 2,
-        "accounting/decided": 3 - lost,
-        "accounting/observed": 6,
-        "accounting/duplicates": 1,
-        "accounting/dead_letters": 1,
+        "signals_read": 10,
+        "outcomes_read": 4,
+        "signals_skipped": 1,
+        "signals_rejected": 2,
+        "events_decided": 3 - lost,
+        "events_observed": 6,
+        "events_duplicate": 1,
+        "events_dead_lettered": 1,
     }
     accounting = account(counters)
     assert accounting.inputs == 13
