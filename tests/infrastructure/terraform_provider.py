@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent import futures
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -54,13 +53,7 @@ def serve(schemas: Mapping[str, ProviderSchema]) -> Iterator[dict[str, str]]:
                 "Test": True,
                 "Addr": {"Network": "unix", "String": socket},
             }
-        settings = Path(folder, "terraformrc")
-        settings.touch()
-        yield {
-            "TF_REATTACH_PROVIDERS": json.dumps(found),
-            "TF_CLI_CONFIG_FILE": str(settings),
-            "CHECKPOINT_DISABLE": "1",
-        }
+        yield {"TF_REATTACH_PROVIDERS": json.dumps(found)}
 
 
 class StandIn(rpc.ProviderServicer):  # type: ignore[misc]

@@ -13,12 +13,14 @@ from typing import Any
 
 import terraform_provider
 import terraform_schema
+from terraform_schema import ProviderSchema
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".venv-infra" / "schemas"
 _BLOCK = re.compile(
     r'^\s*(?:resource|data|mock_resource|mock_data|override_resource|override_data)\s+"(google_\w+)"', re.M
 )
+_QUIET = os.environ | {"TF_CLI_CONFIG_FILE": os.devnull, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
 _LOCAL = 'terraform {\n  backend "local" {}\n}\n'
 
 
@@ -28,14 +30,20 @@ def types_used(folder: Path) -> set[str]:
     return {found[1] for file in files for found in _BLOCK.finditer(file.read_text("utf-8"))}
 
 
+def formatted(folder: Path) -> None:
+    """Check that files are written as Terraform writes them; raises RuntimeError with the differences."""
+    command = ["terraform", "fmt", "-check", "-recursive", "-diff", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, env=_QUIET, check=False)
+    if done.returncode:
+        raise RuntimeError(f"terraform fmt would change:\n{done.stdout}{done.stderr}")
+
+
 class Workspace:
     """A configuration that can be checked: `terraform` and what it reads of the project beside it."""
 
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        self.folder = folder
-        self._environment = (
-            os.environ | environment | {"TF_DATA_DIR": str(folder.parent / ".data"), "TF_IN_AUTOMATION": "1"}
-        )
+    def __init__(self, folder: Path, environment: dict[str, str], schemas: dict[str, ProviderSchema]) -> None:
+        self.folder, self._schemas = folder, schemas
+        self._environment = _QUIET | environment | {"TF_DATA_DIR": str(folder.parent / ".data")}
 
     def terraform(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run a command of Terraform there."""
@@ -74,6 +82,14 @@ class Workspace:
         self.told("apply", "-no-color", "-input=false", "-lock=false", "made.tfplan")
         return json.loads(self.told("show", "-json"))
 
+    def make(self, environment: str) -> Any:
+        """Plan and apply an environment from nothing: its variables, plan and state, and the schemas they are of."""
+        for state in self.folder.glob("terraform.tfstate*"):
+            state.unlink()
+        plan = self.plan(environment)
+        variables = {name: entry.get("value") for name, entry in plan["variables"].items()}
+        return {"variables": variables, "plan": plan, "state": self.apply(), "schemas": self._schemas}
+
 
 @contextlib.contextmanager
 def workspace(source: Path = ROOT / "terraform") -> Iterator[Workspace]:
@@ -90,6 +106,6 @@ def workspace(source: Path = ROOT / "terraform") -> Iterator[Workspace]:
         folder = Path(made, "terraform")
         shutil.copytree(source, folder, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
         (folder / "backend_override.tf").write_text(_LOCAL)
-        ready = Workspace(folder, environment)
+        ready = Workspace(folder, environment, schemas)
         ready.told("init", "-no-color", "-input=false", "-backend=true")
         yield ready

@@ -49,6 +49,8 @@ _WRITTEN = re.compile(
     re.M,
 )
 _IMPORTED = re.compile(r"\b(?:index_\d+|structs\d+_\d+)\.")
+_FOLDERS = ("", "google-", "data-google-")
+"""What is before the name of a resource, of one of the beta provider, and of a data source."""
 _SOURCE = re.compile(r"package/lib/([^/]+)/(?:index|index-structs/[^/]+)\.(js|d\.ts)")
 
 
@@ -93,7 +95,8 @@ def _archive(package: str) -> bytes:
 
 def _sources(archive: bytes, types: Collection[str]) -> Iterator[tuple[str, str]]:
     """Code and declarations of the provider and of each wanted type; large ones come in several files."""
-    wanted = {kind.removeprefix("google_").replace("_", "-") for kind in types} | {"provider"}
+    names = [kind.removeprefix("google_").replace("_", "-") for kind in types]
+    wanted = {"provider", *(before + name for name in names for before in _FOLDERS)}
     parts: dict[str, dict[str, str]] = {}
     with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
         for member in tar:
