@@ -17,7 +17,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def promises_are_watched(made: Deployment) -> Iterator[str]:
-    """Each SLO has a fast and a slow alert, each over a long window, that it matters, and a short one, that it goes on."""
+    """Each SLO has a fast and a slow alert, over a long window, that it matters, and a short one, that it goes on."""
     alerts = [_burn_windows(alert) for alert in made.of_type("google_monitoring_alert_policy")]
     slos = made.of_type("google_monitoring_slo")
     if not slos:

@@ -101,11 +101,7 @@ def _sources(archive: bytes, types: Collection[str]) -> Iterator[tuple[str, str]
     with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
         for member in tar:
             name = _SOURCE.fullmatch(member.name)
-            if (
-                name
-                and re.sub(r"^(data-)?(google-)?", "", name[1]) in wanted
-                and (file := tar.extractfile(member))
-            ):
+            if name and name[1] in wanted and (file := tar.extractfile(member)):
                 text = file.read().decode().split("//# sourceMappingURL")[0]
                 folder = parts.setdefault(name[1], {"js": "", "d.ts": ""})
                 folder[name[2]] += "\n" + text
