@@ -14,14 +14,15 @@ from apache_beam.metrics.execution import MetricsEnvironment
 from apache_beam.metrics.metricbase import Counter
 
 from models.plan.compiled import Plan
-from models.plan.load import PlanError
-from models.propensity.artifact import ArtifactError
 from transforms.metrics import PLAN_REFUSED, PLAN_RELOADED
 
 _LOGGER = logging.getLogger(__name__)
 
 Loaded = TypeVar("Loaded")
 Stamp = tuple[tuple[str, int, float], ...]
+
+_MOST_BYTES = 512 * 2**20
+"""Of a plan with its model, before any of it is fetched."""
 
 
 def plan_at(path: str) -> Plan:
@@ -35,12 +36,23 @@ def plan_at(path: str) -> Plan:
     if "://" not in path:
         return Plan.load(Path(path))
     with tempfile.TemporaryDirectory(prefix="nextbeam-plan-") as folder:
-        for found in _remote(path):
-            target = Path(folder, "plan", PurePosixPath(found.path).relative_to(PurePosixPath(path)))
+        files = [each for each in _remote(path) if not each.path.endswith("/")]  # a folder is an object, too
+        if sum(each.size_in_bytes for each in files) > _MOST_BYTES:
+            raise OSError(f"{path} has more than {_MOST_BYTES >> 20} MiB")
+        for found in files:
+            target = Path(folder, "plan", _inside(found.path, path))
             target.parent.mkdir(parents=True, exist_ok=True)
             with FileSystems.open(found.path) as source:
                 target.write_bytes(source.read())
         return Plan.load(Path(folder, "plan"))
+
+
+def _inside(name: str, folder: str) -> PurePosixPath:
+    """Where an object lies below a folder. Buckets take any name, and one with `..` would be written elsewhere."""
+    place = PurePosixPath(name).relative_to(PurePosixPath(folder))
+    if ".." in place.parts:
+        raise OSError(f"{name!r} lies outside of the plan's folder")
+    return place
 
 
 def stamp_of(path: str) -> Stamp:
@@ -114,8 +126,10 @@ class PlanWatch(Generic[Loaded]):
             if stamp != self._stamp and stamp:  # an empty folder is one that is being written
                 self._stamp = stamp
                 self._take(plan_at(self._path))
-        except (PlanError, ArtifactError, OSError, ValueError) as error:
-            self._refuse(str(error))
+        except (
+            Exception
+        ) as error:  # a bucket's client raises what it likes, and a thread that ends never looks again
+            self._refuse(str(error) or type(error).__name__)
 
     def _take(self, plan: Plan) -> None:
         if plan.digest == self._plan.digest:
