@@ -193,16 +193,20 @@ def _each(value: Any, change: Callable[[Any], Any], nested: Json) -> Any:
     return [change(one) for one in value] if isinstance(value, list) else change(value)
 
 
+Found = tuple[tuple[str | int, ...], str]
+"""Where a value is in a resource, and what is wrong with it."""
+
+
 def _complaints(block: Json, values: Any) -> list[Any]:
-    """A diagnostic for each attribute whose value is none of those it may have."""
+    """A diagnostic for each value that the provider would refuse, beyond what Terraform itself does."""
     return [
         pb.Diagnostic(
             severity=pb.Diagnostic.ERROR,
             summary=f"Invalid value for {path[-1]}",
-            detail=f'"{value}" is none of: {", ".join(allowed)}.',
+            detail=why,
             attribute=pb.AttributePath(steps=[_step(step) for step in path]),
         )
-        for path, value, allowed in _refused(block, values, ())
+        for path, why in _refused(block, values, ())
     ]
 
 
@@ -212,19 +216,20 @@ def _step(step: str | int) -> Any:
     return pb.AttributePath.Step(element_key_int=step)
 
 
-def _refused(
-    block: Json, values: Any, path: tuple[str | int, ...]
-) -> Iterator[tuple[tuple[str | int, ...], str, list[str]]]:
+def _refused(block: Json, values: Any, path: tuple[str | int, ...]) -> Iterator[Found]:
     if not isinstance(values, dict):
         return
     for name, attribute in block["attributes"].items():
-        allowed = attribute.get("values", ())
         given = values.get(name)
+        if given is not None and not (attribute.get("optional") or attribute.get("required")):
+            yield (*path, name), "It is told by the provider and cannot be set."
         for value in given if isinstance(given, list) else [given]:
-            if allowed and isinstance(value, str) and value and value not in allowed:
-                yield (*path, name), value, allowed
+            if value and isinstance(value, str) and value not in attribute.get("values", [value]):
+                yield (*path, name), f'"{value}" is none of: {", ".join(attribute["values"])}.'
     for name, nested in block["block_types"].items():
         inner = values.get(name)
-        numbered = enumerate(inner) if isinstance(inner, list) else [("", inner)]
-        for index, one in numbered:
-            yield from _refused(nested["block"], one, (*path, name, index) if index != "" else (*path, name))
+        many = list(enumerate(inner)) if isinstance(inner, list) else []
+        for index, one in many:
+            yield from _refused(nested["block"], one, (*path, name, index))
+        if not many:
+            yield from _refused(nested["block"], inner, (*path, name))
