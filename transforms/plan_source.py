@@ -2,8 +2,8 @@
 
 import atexit
 import gc
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from threading import Lock, RLock
 from typing import Any, Literal
@@ -14,11 +14,14 @@ from models.folds import Fold
 from models.funnel import Funnel
 from models.ledger import by_household
 from models.plan.compiled import Plan
+from models.signing import TrustedKey
 from models.volumes import VolumeBook
 from models.volumes.book import Past
-from transforms.plan_watch import PlanWatch, plan_at
+from transforms.plan_files import plan_at
+from transforms.plan_watch import PlanWatch
 
 FoldName = Literal["context", "ledger", "decide"]
+Keys = tuple[TrustedKey, ...]
 
 
 @dataclass(eq=False)
@@ -65,19 +68,20 @@ class _SharedBook:
 
 
 _lock = Lock()
-_handles: dict[str, Shared] = {}
+_handles: dict[tuple[str, Keys], Shared] = {}
 _books: dict[str, _SharedBook] = {}
-_watches: dict[tuple[str, float], PlanWatch[LoadedPlan]] = {}
+_watches: dict[tuple[str, float, Keys], PlanWatch[LoadedPlan]] = {}
+_instead: dict[str, LoadedPlan] = {}
 
 atexit.register(gc.unfreeze)
 """What is out of sight is not taken apart as the process ends, and extension modules say on stderr that it leaks."""
 
 
-def _watch(path: str, every_s: float) -> PlanWatch[LoadedPlan]:
+def _watch(path: str, every_s: float, keys: Keys) -> PlanWatch[LoadedPlan]:
     with _lock:
-        if (path, every_s) not in _watches:
-            _watches[path, every_s] = PlanWatch(path, every_s, _loaded, _refusal)
-        return _watches[path, every_s]
+        if (path, every_s, keys) not in _watches:
+            _watches[path, every_s, keys] = PlanWatch(path, every_s, _loaded, _refusal, keys)
+        return _watches[path, every_s, keys]
 
 
 def _loaded(plan: Plan) -> LoadedPlan:
@@ -109,6 +113,16 @@ def _shared(plan: Plan, past: Past) -> _SharedBook:
         return _books[plan.digest]
 
 
+@contextmanager
+def standing_in(path: str, plan: Plan) -> Iterator[None]:
+    """Within, this plan is the one at `path`: a graph is built where the path cannot be read. Not for what runs."""
+    _instead[path] = LoadedPlan(plan)
+    try:
+        yield
+    finally:
+        del _instead[path]
+
+
 @dataclass(frozen=True)
 class PlanSource:
     """The path of a plan: a snapshot that does not change while a pipeline runs, or one that is looked at again.
@@ -133,18 +147,22 @@ class PlanSource:
     path: str
     past: Past = "unknown"
     refresh_s: float | None = None
+    keys: Keys = ()
 
     def load(self) -> LoadedPlan:
         """The plan, loaded by the first who asks. Steps ask at the start of each bundle.
 
         Raises:
           PlanError: The plan is not valid, and none that was is loaded.
+          SignatureError: It is not signed by one of `keys`, likewise.
         """
+        if self.path in _instead:
+            return _instead[self.path]
         if self.refresh_s is not None:
-            return _watch(self.path, self.refresh_s).current()
+            return _watch(self.path, self.refresh_s, self.keys).current()
         with _lock:
-            handle = _handles.setdefault(self.path, Shared())
-        return handle.acquire(lambda: _loaded(plan_at(self.path)))
+            handle = _handles.setdefault((self.path, self.keys), Shared())
+        return handle.acquire(lambda: _loaded(plan_at(self.path, self.keys)))
 
     @property
     def shares_capacity(self) -> bool:

@@ -19,10 +19,6 @@ from transforms.plan_files import plan_at, stamp_of
 _LOGGER = logging.getLogger(__name__)
 
 Loaded = TypeVar("Loaded")
-Stamp = tuple[tuple[str, int, float], ...]
-
-_MOST_BYTES = 512 * 2**20
-"""Of a plan with its model, before any of it is fetched."""
 
 
 class PlanWatch(Generic[Loaded]):
@@ -80,9 +76,8 @@ class PlanWatch(Generic[Loaded]):
                 self._take(plan_at(self._path, self._keys))
         except (PlanError, ArtifactError, ValueError) as error:
             self._refuse(str(error))
-        except (
-            Exception
-        ) as error:  # the client of a bucket raises what it likes; a thread that ends never looks again
+        except Exception as error:
+            # The client of a bucket raises what it likes, and a thread that ends never looks again.
             self._stamp = ()  # the plan may be good: try again
             about = (self._path, type(error).__name__, self._plan.digest)
             _LOGGER.warning("the plan at %s cannot be read now (%s); %s decides on", *about)

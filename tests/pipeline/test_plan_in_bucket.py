@@ -11,7 +11,8 @@ from apache_beam.io.filesystems import FileSystems
 from google.api_core.exceptions import ServiceUnavailable
 
 from transforms import plan_watch
-from transforms.plan_watch import PlanWatch, plan_at
+from transforms.plan_files import plan_at
+from transforms.plan_watch import PlanWatch
 
 FOLDER = "gs://bank/plans/current"
 SMALL = Path("tests/plans/small/plan.yaml")
@@ -65,11 +66,11 @@ def test_a_bucket_that_is_away_is_looked_at_again_whatever_it_raises(monkeypatch
     shutil.copy(SMALL, tmp_path / "plan.yaml")
     looks, real = [], getattr(plan_watch, away)
 
-    def found(path):
+    def found(path, *keys):
         looks.append(path)
         if len(looks) == 2:
             raise ServiceUnavailable("503")
-        return real(path)
+        return real(path, *keys)
 
     monkeypatch.setattr(plan_watch, away, found)
     watch = PlanWatch(str(tmp_path), 0.01, lambda plan: plan, lambda old, new: None)

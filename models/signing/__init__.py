@@ -1,0 +1,21 @@
+"""Which files of a plan were approved, and by whom: a manifest of digests, under a signature."""
+
+from models.signing.folder import read_local, sign
+from models.signing.keys import TrustedKey, private_key, trusted_keys
+from models.signing.manifest import MANIFEST, SIGNATURE, SignatureError, manifest_of
+from models.signing.verify import Reader, approved, verified
+
+__all__ = [
+    "MANIFEST",
+    "SIGNATURE",
+    "Reader",
+    "SignatureError",
+    "TrustedKey",
+    "approved",
+    "manifest_of",
+    "private_key",
+    "read_local",
+    "sign",
+    "trusted_keys",
+    "verified",
+]
