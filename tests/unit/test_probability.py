@@ -1,5 +1,6 @@
 """P(wins the slot): against closed forms, Monte Carlo and another quadrature; and filled in from a record."""
 
+import random
 from collections.abc import Sequence
 
 import msgspec
@@ -11,7 +12,13 @@ from ledger_bank import RULES, START, candidates, plan
 from scipy.integrate import quad
 from scipy.stats import beta
 
-from models.exploration.probability import Contender, win_probabilities, with_probabilities
+from models.exploration.probability import (
+    Contender,
+    all_win_probabilities,
+    all_with_probabilities,
+    win_probabilities,
+    with_probabilities,
+)
 from models.exploration.sampling import LEAST
 from models.ledger import LedgerFold
 from models.plan.spec import PlanSpec
@@ -139,6 +146,36 @@ def test_where_chance_has_no_say_one_wins_for_certain(contenders: list[Contender
     assert win_probabilities(contenders) == expected
 
 
+@given(st.lists(SLOTS, max_size=12), st.randoms(use_true_random=False))
+@settings(deadline=None)
+def test_what_a_slot_is_computed_beside_changes_no_bit(slots: list[list[Contender]], order: random.Random):
+    alone = [win_probabilities(contenders) for contenders in slots]
+    assert all_win_probabilities(slots) == alone
+    shuffled = list(range(len(slots)))
+    order.shuffle(shuffled)
+    assert all_win_probabilities([slots[i] for i in shuffled]) == [alone[i] for i in shuffled]
+
+
+def test_slots_of_all_sizes_at_once_are_what_they_are_alone():
+    rng = np.random.default_rng(3)
+    sizes = [*rng.integers(1, 12, 60).tolist(), 150, 1, 40, 90]
+    slots = [
+        [
+            Contender.of(*map(float, (rng.lognormal(1, 0.5), rng.uniform(0.01, 0.9), rng.lognormal(4, 2))))
+            for _ in range(size)
+        ]
+        for size in sizes
+    ]
+    assert all_win_probabilities(slots) == [win_probabilities(contenders) for contenders in slots]
+
+
+@pytest.mark.parametrize("step", [1e-12, 0.3])
+def test_a_race_that_chance_decides_within_a_step_is_exact(step: float):
+    certain = Contender.of(5.0, 0.5, 1e12)
+    found = win_probabilities([certain, certain._replace(gain=certain.gain * (1.0 + step)), Contender(4.0)])
+    assert found == pytest.approx([0.5, 0.5, 0.0] if step < 1e-6 else [0.0, 1.0, 0.0], abs=1e-4)
+
+
 def test_equal_lowest_bids_go_in_order():
     hopeless = Contender(gain=1.0, wins=1e-5, losses=1e-5)  # LEAST or 1 - LEAST, hardly anything between
     found = win_probabilities([hopeless, hopeless])
@@ -252,3 +289,15 @@ def test_an_offer_that_could_not_have_been_made_is_named():
         with_probabilities(_decision(_offer(1, "loan", (1,)), ranked=ranked))
     with pytest.raises(ValueError, match=r"offer 1: no candidate of rank 7"):
         with_probabilities(_decision(_offer(1, "action-1", (1, 7)), ranked=ranked))
+
+
+def test_records_told_together_are_those_told_alone():
+    ranked = (_candidate(1, 0.5, 0.5, 2.0), _candidate(2, 0.4, 0.5, 2.0), _candidate(3, 0.1, 0.5, None))
+    decisions = [
+        _decision(_offer(1, "action-1", (1, 2)), _offer(2, "action-2", (2, 3)), ranked=ranked),
+        _decision(ranked=ranked),
+        _decision(_offer(1, "action-3", (), mandatory=True), ranked=ranked),
+        _decision(_offer(1, "action-3", (1, 2, 3)), ranked=ranked),
+    ]
+    assert all_with_probabilities(decisions) == [with_probabilities(each) for each in decisions]
+    assert all_with_probabilities([]) == []
