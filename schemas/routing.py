@@ -1,5 +1,6 @@
 """The attributes of a published record: what subscribers filter and route by, without opening it."""
 
+import re
 from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
@@ -17,7 +18,17 @@ LONGEST = 1024
 TRACE = "traceparent"
 """The attribute that carries the trace context, in W3C's name, on what comes in and on what goes out."""
 
+_TRACE = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
 Attributes = dict[str, str]
+
+
+def is_trace(text: str) -> bool:
+    """Whether a text is a `traceparent` as W3C has it: 55 characters with room for nothing else.
+
+    What later versions may append is not passed on: it could say anything.
+    """
+    return _TRACE.fullmatch(text) is not None
 
 
 @cache
@@ -52,7 +63,7 @@ def _of_decision(decision: Decision) -> Attributes:
         "placement": ",".join(_distinct(decision.placements)),
         "offers": str(len(decision.offers)),
         "plan_digest": decision.plan_digest,
-        TRACE: decision.trace or "",
+        TRACE: _trace(decision.trace),
         **{f"to_{channel}": "1" for channel in channels},
     }
 
@@ -65,7 +76,7 @@ def _of_feedback(feedback: Feedback) -> Attributes:
         "placement": feedback.placement,
         "action": feedback.action,
         "outcome": feedback.outcome,
-        TRACE: feedback.trace or "",
+        TRACE: _trace(feedback.trace),
     }
 
 
@@ -78,6 +89,11 @@ _ATTRIBUTES: dict[type, Callable[[Any], Attributes]] = {
     Feedback: _of_feedback,
     DeadLetter: _of_dead_letter,
 }
+
+
+def _trace(text: str | None) -> str:
+    """A trace context, if it is one: attributes are read by those who may not read the record."""
+    return text if text and is_trace(text) else ""
 
 
 def _distinct(names: Iterable[str]) -> list[str]:

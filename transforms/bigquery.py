@@ -1,7 +1,6 @@
 """WriteBigQuery: contracts to a table; what the table would not take, or did not, becomes a dead letter."""
 
 import hashlib
-import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
@@ -25,9 +24,9 @@ from schemas.rows import Row, json_rows, rows
 from transforms import tally
 from transforms.bigquery_client import Connect
 from transforms.commit import Commit
+from transforms.discreet import Discreet, DiscreetFn, StepError
+from transforms.logs import tell
 from transforms.metrics import BIGQUERY_RETRIES, ROWS_REFUSED
-
-_LOGGER = logging.getLogger(__name__)
 
 Method = Literal["storage_write_api", "streaming_inserts"]
 
@@ -91,7 +90,7 @@ class WriteBigQuery(beam.PTransform[PCollection[Any], PCollection[DeadLetter]]):
         return (checked.refused, refused) | "Refused" >> beam.Flatten()
 
 
-class _CheckFn(beam.DoFn):
+class _CheckFn(DiscreetFn):
     """Beam adapter for `record_check`."""
 
     def __init__(self, contract: type[msgspec.Struct], step: str) -> None:
@@ -137,7 +136,7 @@ class _Pending(NamedTuple):
     key: str
 
 
-class _InsertFn(beam.DoFn):
+class _InsertFn(DiscreetFn):
     """Beam adapter for insertAll: the rows of a bundle in as few requests as may be."""
 
     def __init__(
@@ -184,7 +183,7 @@ class _InsertFn(beam.DoFn):
             refused = self._request(pending)
             bad = {index for index, why in refused.items() if why is not None}
             if not bad and refused:  # the service names nobody: nothing would change
-                raise RuntimeError(f"{self._table}: rows were not taken, without a reason")
+                raise StepError(f"{self._table}: rows were not taken, without a reason")
             letters += [
                 _refusal(pending[index].record, Reason.ROW_REJECTED, str(refused[index]), self._step)
                 for index in sorted(bad)
@@ -215,7 +214,7 @@ class _InsertFn(beam.DoFn):
 
     def _waiting(self, error: Exception) -> None:
         BIGQUERY_RETRIES.inc()
-        _LOGGER.warning("%s does not answer (%s); trying again", self._table, _about(error))
+        tell("sink_waiting", table=self._table, error=_about(error))
 
 
 def _transient(error: Exception) -> bool:
@@ -267,7 +266,7 @@ class _Append(beam.PTransform[PCollection[Any], PCollection[DeadLetter]]):
         project, rest = self._table.split(".", 1)
         written = (
             records
-            | "Row" >> beam.Map(_beam_row, self._contract).with_output_types(dict[str, Any])
+            | "Row" >> beam.Map(Discreet(_beam_row), self._contract).with_output_types(dict[str, Any])
             | "Write"
             >> WriteToBigQuery(
                 f"{project}:{rest}",
@@ -277,9 +276,9 @@ class _Append(beam.PTransform[PCollection[Any], PCollection[DeadLetter]]):
                 use_at_least_once=True,
             )
         )
-        return written.failed_rows_with_errors | "Failed" >> beam.Map(_failed, self._step).with_output_types(
-            DeadLetter
-        )
+        return written.failed_rows_with_errors | "Failed" >> beam.Map(
+            Discreet(_failed), self._step
+        ).with_output_types(DeadLetter)
 
 
 def _beam_row(record: Any, contract: type[msgspec.Struct]) -> Row:

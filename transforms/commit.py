@@ -11,6 +11,7 @@ from apache_beam.transforms.trigger import AccumulationMode, Always
 from apache_beam.transforms.window import GlobalWindows, TimestampCombiner
 
 from schemas.coders import ContractCoder
+from transforms.discreet import DiscreetFn
 
 BUCKETS = 64
 """How many keys a table's rows are spread over: so many requests at most are under way to it."""
@@ -55,7 +56,7 @@ class Commit(beam.PTransform[PCollection[Any], PCollection[Any]]):
         )
 
 
-class _SpreadFn(beam.DoFn):
+class _SpreadFn(DiscreetFn):
     """A record as bytes, under a key that depends on nothing else."""
 
     def __init__(self, contract: type[msgspec.Struct]) -> None:
@@ -66,7 +67,7 @@ class _SpreadFn(beam.DoFn):
         yield bytes([crc32(data) % BUCKETS]), data
 
 
-class _GatherFn(beam.DoFn):
+class _GatherFn(DiscreetFn):
     """The records of a key."""
 
     def __init__(self, contract: type[msgspec.Struct]) -> None:

@@ -19,8 +19,9 @@ from models.observability.metrics import DECODING_REASONS, SIGNALS_SKIPPED, read
 from models.plan.spec import PlanSpec
 from models.times import Micros, duration
 from schemas import DeadLetter, Outcome, Reason, Signal
-from schemas.routing import TRACE
+from schemas.routing import TRACE, is_trace
 from transforms import tally
+from transforms.discreet import DiscreetFn
 from transforms.metrics import counter
 from transforms.plan_source import PlanSource
 
@@ -96,13 +97,12 @@ class DecodeOutcomes(_Decode):
     _contract = Outcome
 
 
-_TRACE_LIMIT = 200
-
-
-def _trace(message: PubsubMessage) -> str | None:
-    """The trace context of a message, where it has one that a contract can carry."""
-    found = (message.attributes or {}).get(TRACE)
-    return found if found and len(found) <= _TRACE_LIMIT else None
+def _trace(own: str | None, message: PubsubMessage) -> str | None:
+    """The trace context of an event: its own, else that of its message; one that is malformed is none."""
+    for found in (own, (message.attributes or {}).get(TRACE)):
+        if found and is_trace(found):
+            return found
+    return None
 
 
 class _Rules(NamedTuple):
@@ -140,7 +140,7 @@ class _Rules(NamedTuple):
         )
 
 
-class _DecodeFn(beam.DoFn):
+class _DecodeFn(DiscreetFn):
     """Beam adapter for `Decoder`: counts and routes, decides nothing."""
 
     def __init__(self, rules: _Rules, area: Area, step: str) -> None:
@@ -187,5 +187,5 @@ class _DecodeFn(beam.DoFn):
             return Rejection(
                 Reason.BAD_TIME, f"$.occurred_at: more than {self._ahead} ahead of its publication"
             )
-        trace = _trace(message)
-        return msgspec.structs.replace(event, trace=trace) if trace and event.trace is None else event
+        trace = _trace(event.trace, message)
+        return event if trace == event.trace else msgspec.structs.replace(event, trace=trace)

@@ -22,6 +22,7 @@ from models.observability.ladders import DECISION_COMPUTE
 from models.times import Micros, moment
 from schemas import DeadLetter, Reason
 from transforms import tally
+from transforms.discreet import Discreet, DiscreetFn, StepError, discreet
 from transforms.metrics import ACCOUNTS, STATE_UNREADABLE, Rungs
 from transforms.one_process import check_one_process
 
@@ -92,7 +93,7 @@ class FoldPerKey(beam.PTransform[PCollection[tuple[bytes, bytes]], DoOutputsTupl
         _check(events, self._host)
         if self._host == "grouped" or (self._host is None and events.is_bounded):
             if self._together:
-                one = events | "KeyTogether" >> beam.Map(_together).with_output_types(_KEYED)
+                one = events | "KeyTogether" >> beam.Map(Discreet(_together)).with_output_types(_KEYED)
                 group = one | "GroupByKey" >> beam.GroupByKey()
                 return group | "Fold" >> self._routed(_FoldTogetherFn(*self._arguments))
             groups = events | "GroupByKey" >> beam.GroupByKey()
@@ -133,7 +134,7 @@ def _together(keyed: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
     return b"", _pair(keyed)
 
 
-class _FoldFn(beam.DoFn):
+class _FoldFn(DiscreetFn):
     """What both hosts share: loading the fold, routing and counting its outputs."""
 
     def __init__(
@@ -155,7 +156,7 @@ class _FoldFn(beam.DoFn):
                 ACCOUNTS[output].inc()
                 continue
             if kind not in self._tags:
-                raise TypeError(f"{self._step} has no output for {kind.__name__}; it has {self._names()}")
+                raise StepError(f"{self._step} has no output for {kind.__name__}; it has {self._names()}")
             tag = self._tags[kind]
             yield output if tag is None else TaggedOutput(tag, output)
 
@@ -240,6 +241,7 @@ class _FoldStateFn(_FoldFn):
         self._compute.count()
 
     @on_timer(_DUE)
+    @discreet
     def expire(
         self,
         at: Any = beam.DoFn.TimestampParam,

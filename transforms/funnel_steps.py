@@ -3,13 +3,12 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import apache_beam as beam
-
 from models.funnel import Funnel
+from transforms.discreet import DiscreetFn
 from transforms.plan_source import PlanSource
 
 
-class FunnelFn(beam.DoFn):
+class FunnelFn(DiscreetFn):
     """Beam adapter for one function of the funnel; the plan is loaded once per process."""
 
     def __init__(self, plan: PlanSource, step: Callable[[Funnel, Any], Any]) -> None:

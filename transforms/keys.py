@@ -8,6 +8,7 @@ from apache_beam.pvalue import DoOutputsTuple, PCollection
 
 from models.ledger import key_of
 from schemas import CandidateSet, Outcome, Signal
+from transforms.discreet import DiscreetFn
 from transforms.fold_per_key import FoldPerKey, FoldSource, load_fold
 
 Event = Signal | Outcome | CandidateSet
@@ -29,7 +30,7 @@ class KeyByCustomer(beam.PTransform[PCollection[Event], PCollection[Keyed]]):
         return events | "Encode" >> beam.ParDo(_KeyFn(self._fold)).with_output_types(Keyed)
 
 
-class _KeyFn(beam.DoFn):
+class _KeyFn(DiscreetFn):
     """Beam adapter for `key_of` and the fold's own encoding."""
 
     def __init__(self, fold: FoldSource) -> None:

@@ -11,6 +11,8 @@ from apache_beam.pvalue import PCollection, TaggedOutput
 from schemas import DeadLetter, Reason
 from schemas.routing import attributes
 from transforms import tally
+from transforms.discreet import DiscreetFn
+from transforms.logs import LogPolicy
 from transforms.metrics import UNPUBLISHED
 
 MAX_MESSAGE_BYTES = 9_500_000
@@ -20,19 +22,23 @@ MAX_MESSAGE_BYTES = 9_500_000
 class PublishRecords(beam.PTransform[PCollection[Any], PCollection[DeadLetter]]):
     """Records of one contract to a topic; yields a dead letter for each that Pub/Sub would not take.
 
+    This is also where the log hears of them: of dead letters, and of some decisions.
+
     Args:
       topic: `projects/PROJECT/topics/TOPIC`.
       step: Name that dead letters carry.
+      log: What is told of them.
     """
 
-    def __init__(self, topic: str, *, step: str) -> None:
+    def __init__(self, topic: str, *, step: str, log: LogPolicy | None = None) -> None:
         super().__init__()
         self._topic = topic
         self._step = step
+        self._log = log or LogPolicy()
 
     def expand(self, records: PCollection[Any]) -> PCollection[DeadLetter]:
         """Encode, then Beam's own sink."""
-        out = records | "Encode" >> beam.ParDo(_MessageFn(self._step)).with_output_types(
+        out = records | "Encode" >> beam.ParDo(_MessageFn(self._step, self._log)).with_output_types(
             PubsubMessage, refused=DeadLetter
         ).with_outputs("refused", main="messages")
         _ = out.messages | "Publish" >> WriteToPubSub(self._topic, with_attributes=True)
@@ -40,11 +46,12 @@ class PublishRecords(beam.PTransform[PCollection[Any], PCollection[DeadLetter]])
         return refused
 
 
-class _MessageFn(beam.DoFn):
+class _MessageFn(DiscreetFn):
     """Beam adapter for `attributes`."""
 
-    def __init__(self, step: str) -> None:
+    def __init__(self, step: str, log: LogPolicy) -> None:
         self._step = step
+        self._log = log
 
     def setup(self) -> None:
         self._encode = msgspec.json.Encoder().encode
@@ -56,6 +63,7 @@ class _MessageFn(beam.DoFn):
             yield TaggedOutput("refused", _too_large(data, record, self._step))
             return
         tally.add("published")
+        self._log.tell_of(record)
         yield PubsubMessage(data, attributes(record))
 
 

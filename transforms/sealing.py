@@ -11,6 +11,7 @@ from models.audit.seals import sealed
 from models.observability.ladders import CONTEXT_AGE, DECISION_LATENCY
 from models.times import micros
 from schemas import Decision
+from transforms.discreet import Discreet, DiscreetFn
 from transforms.metrics import Rungs
 
 _PLAUSIBLE_S = 4_102_444_800.0
@@ -34,11 +35,11 @@ class Seal(beam.PTransform[PCollection[Any], PCollection[Any]]):
 
     def expand(self, records: PCollection[Any]) -> PCollection[Any]:
         """One pure function."""
-        seal = beam.ParDo(_SealDecisionFn()) if self._contract is Decision else beam.Map(sealed)
+        seal = beam.ParDo(_SealDecisionFn()) if self._contract is Decision else beam.Map(Discreet(sealed))
         return records | "Seal" >> seal.with_output_types(self._contract)
 
 
-class _SealDecisionFn(beam.DoFn):
+class _SealDecisionFn(DiscreetFn):
     """Beam adapter for `sealed`, with a clock."""
 
     def __init__(self) -> None:

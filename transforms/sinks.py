@@ -21,6 +21,7 @@ from schemas.coders import ContractCoder
 from schemas.columns import columns
 from schemas.event_time import event_time
 from transforms import tally
+from transforms.discreet import Discreet, DiscreetFn, StepError
 
 Encoded = tuple[str, bytes]
 """The partition and the bytes of a record: nothing is pickled when records are shuffled, and size is known."""
@@ -49,7 +50,7 @@ class WriteParquet(beam.PTransform[PCollection[Any], PCollection[str]]):
 
     Raises:
       ValueError: The input is unbounded: nothing would be complete before it ends.
-      OSError: While running; a file did not arrive.
+      StepError: While running; a file did not arrive.
     """
 
     def __init__(self, contract: type[msgspec.Struct], folder: str) -> None:
@@ -77,7 +78,7 @@ class WriteParquet(beam.PTransform[PCollection[Any], PCollection[str]]):
                 shards=1,
                 max_writers_per_bundle=_OPEN_FILES,
             )
-            | "Check" >> beam.Map(_checked, self._folder).with_output_types(str)
+            | "Check" >> beam.Map(Discreet(_checked), self._folder).with_output_types(str)
         )
         _ = (
             records.pipeline
@@ -87,7 +88,7 @@ class WriteParquet(beam.PTransform[PCollection[Any], PCollection[str]]):
         return files
 
 
-class _EncodeFn(beam.DoFn):
+class _EncodeFn(DiscreetFn):
     """Beam adapter for `partition_of`."""
 
     def __init__(self, contract: type[msgspec.Struct]) -> None:
@@ -159,7 +160,7 @@ def _checked(result: FileResult, folder: str) -> str:
     """The file's name. Beam only logs when a file could not be moved, and its records would be gone."""
     path = FileSystems.join(folder, result.file_name)
     if not FileSystems.exists(path):
-        raise OSError(f"{path} was written but could not be moved into place")
+        raise StepError(f"{path} was written but could not be moved into place")
     return path
 
 

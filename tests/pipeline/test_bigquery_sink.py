@@ -12,7 +12,6 @@ from google.api_core.exceptions import (
     BadRequest,
     Forbidden,
     InternalServerError,
-    RetryError,
     ServiceUnavailable,
     TooManyRequests,
 )
@@ -23,6 +22,7 @@ from schemas.rows import json_rows
 from transforms import bigquery
 from transforms.bigquery import _CheckFn, _InsertFn
 from transforms.bigquery_client import Connect
+from transforms.discreet import StepError
 
 TABLE = "local-dev.bank.feedback"
 AT = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
@@ -133,13 +133,13 @@ def test_a_service_that_is_away_is_waited_for(trouble):
 def test_patience_ends(monkeypatch):
     clock = iter(range(0, 10_000, 7))
     monkeypatch.setattr("google.api_core.retry.retry_unary.time.monotonic", lambda: next(clock))
-    with pytest.raises(RetryError):
+    with pytest.raises(StepError, match="RetryError"):
         insert(Service(*[ServiceUnavailable("?")] * 1000), *feedback("a"), patience_s=60)
 
 
 def test_what_will_not_change_by_waiting_stops_the_bundle():
     service = Service(Forbidden("no such permission"))
-    with pytest.raises(Forbidden):
+    with pytest.raises(StepError, match="Forbidden"):
         insert(service, *feedback("a"))
     assert service.requests == 1
 

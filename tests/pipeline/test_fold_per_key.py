@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from visit_fold import OUTPUTS, VisitFold
 
 from models.folds import Counted
+from models.observability import metrics
 from models.times import micros
 from schemas import DeadLetter, Reason, Signal
 from transforms.fold_per_key import FoldPerKey, _FoldStateFn
@@ -173,7 +174,7 @@ def test_events_accounted_for_by_a_step_before_are_not_counted_again():
         _ = keyed_events | FoldPerKey(_Forgetful(), OUTPUTS, host="stateful", forwarded=(Signal,))
     # the dead letter is emitted (see above); only its count is left out
     counters = pipeline.result.metrics().query()["counters"]
-    assert "dead_letters" not in {counter.key.metric.name for counter in counters}
+    assert metrics.ACCOUNTED[Counted.DEAD] not in {counter.key.metric.name for counter in counters}
 
 
 def test_an_output_without_a_place_stops_the_pipeline():
