@@ -11,6 +11,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from models.exploration.probability import all_with_probabilities
 from schemas import Decision
+from transforms.discreet import DiscreetFn
 from transforms.plan_source import PlanSource
 
 _TOGETHER = 64
@@ -36,7 +37,7 @@ class LogProbabilities(beam.PTransform[PCollection[Decision], PCollection[Decisi
         return decisions | "Compute" >> beam.ParDo(_ComputeFn(self._plan)).with_output_types(Decision)
 
 
-class _ComputeFn(beam.DoFn):
+class _ComputeFn(DiscreetFn):
     """Beam adapter for `all_with_probabilities`: each decision keeps its time and its window."""
 
     def __init__(self, plan: PlanSource) -> None:

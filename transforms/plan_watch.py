@@ -1,6 +1,5 @@
 """PlanWatch: sees that a plan's files have changed, loads the new plan beside the old one, swaps when it is good."""
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from threading import Thread
@@ -13,10 +12,9 @@ from models.plan.compiled import Plan
 from models.plan.load import PlanError
 from models.propensity.artifact import ArtifactError
 from models.signing import TrustedKey
+from transforms.logs import tell
 from transforms.metrics import PLAN_REFUSED, PLAN_RELOADED
 from transforms.plan_files import plan_at, stamp_of
-
-_LOGGER = logging.getLogger(__name__)
 
 Loaded = TypeVar("Loaded")
 
@@ -26,7 +24,7 @@ class PlanWatch(Generic[Loaded]):
 
     Whoever asks gets what is loaded, at once. A thread of its own looks at the files, whether anything is decided or
     not, and loads a plan that has changed. One that is not good, or that a running job cannot take over, is refused
-    whole: the old one stays, a warning says why, once, and `plan_refused` counts. One that cannot be read now is tried
+    whole: the old one stays, a log line says why, once, and `plan_refused` counts. One that cannot be read now is tried
     again at the next look.
 
     Args:
@@ -79,8 +77,7 @@ class PlanWatch(Generic[Loaded]):
         except Exception as error:
             # The client of a bucket raises what it likes, and a thread that ends never looks again.
             self._stamp = ()  # the plan may be good: try again
-            about = (self._path, type(error).__name__, self._plan.digest)
-            _LOGGER.warning("the plan at %s cannot be read now (%s); %s decides on", *about)
+            tell("plan_unreadable", plan_digest=self._plan.digest, error=type(error).__name__)
 
     def _take(self, plan: Plan) -> None:
         if plan.digest == self._plan.digest:
@@ -91,8 +88,8 @@ class PlanWatch(Generic[Loaded]):
             return
         self._current, self._plan = self._build(plan), plan
         self._uncounted.append(PLAN_RELOADED)
-        _LOGGER.warning("the plan at %s is now %s", self._path, plan.digest)
+        tell("plan_reloaded", plan_digest=plan.digest)
 
     def _refuse(self, why: str) -> None:
         self._uncounted.append(PLAN_REFUSED)
-        _LOGGER.warning("the plan at %s was refused; %s decides on. %s", self._path, self._plan.digest, why)
+        tell("plan_refused", plan_digest=self._plan.digest, detail=why)

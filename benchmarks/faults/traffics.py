@@ -42,14 +42,14 @@ def plan_broken(setting: Setting) -> Verdict:
         time.sleep(setting.seconds(3, 8))
         broken = time.time()
         file.write_text(text[: len(text) // 2] + "\n  - [", "utf-8")
-        refusals = [said("was refused")]
+        refusals = [said("plan_refused")]
         time.sleep(setting.seconds(1, 5))
         file.unlink()
-        refusals.append(said("was refused", 2))
+        refusals.append(said("plan_refused", 2))
         time.sleep(setting.seconds(1, 5))
         mended = time.time()
         file.write_text(text.replace("\nname: ", "\nname: Mended ", 1), "utf-8")
-        taken = said("is now")
+        taken = said("plan_reloaded")
         since = time.time()
         time.sleep(setting.seconds(3, 8))
         over = ended(bank, source, job)

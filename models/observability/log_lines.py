@@ -59,6 +59,7 @@ EVENTS: Mapping[str, tuple[Severity, frozenset[str]]] = MappingProxyType(
         "sink_waiting": ("WARNING", frozenset({"table", "error"})),
         # Their detail is about the bank's own plan, which is no personal data, and says how to mend it.
         "plan_reloaded": ("INFO", frozenset({"plan_digest"})),
+        "plan_unreadable": ("WARNING", frozenset({"plan_digest", "error"})),
         "plan_refused": ("WARNING", frozenset({"plan_digest", "detail"})),
         "limits_unpublished": ("WARNING", frozenset({"plan_digest", "table", "error"})),
     }

@@ -300,10 +300,10 @@ def test_a_changed_plan_is_taken_over_and_a_broken_one_is_not(bank, tmp_path):
     with job(bank.names, bank.endpoints, str(plan), log, "--plan_refresh", "0.3") as process:
         first = decided_by()
         file.write_text("name: [", "utf-8")
-        assert bank.reader.until(lambda _: "was refused" in log.read_text(), 60)
+        assert bank.reader.until(lambda _: "plan_refused" in log.read_text(), 60)
         assert decided_by() == first
         file.write_text(renamed, "utf-8")
-        assert bank.reader.until(lambda _: "is now" in log.read_text(), 60), log.read_text()
+        assert bank.reader.until(lambda _: "plan_reloaded" in log.read_text(), 60), log.read_text()
         second = decided_by()
         assert process.poll() is None
     assert second != first
