@@ -1,6 +1,7 @@
 """Policies on who and what gets in or out: addresses, rules of the network, roles, keys of accounts, secrets."""
 
 import ipaddress
+import re
 from collections.abc import Iterator
 
 from terraform_state import Deployment, paths, settable
@@ -11,6 +12,9 @@ PROJECT_ROLES = {
 """What may be granted on the whole project, with why."""
 _PUBLIC_MEMBERS = ("allUsers", "allAuthenticatedUsers")
 _PRIMITIVE = ("roles/owner", "roles/editor", "roles/viewer", "roles/browser")
+_STRONG = re.compile(
+    r"setIamPolicy|serviceAccountKeys|\.(delete|destroy|actAs|getAccessToken|signBlob|signJwt)$|\*"
+)
 _PUBLIC_TYPES = (
     "google_compute_address",
     "google_compute_forwarding_rule",
@@ -96,11 +100,19 @@ def roles_are_narrow(made: Deployment) -> Iterator[str]:
             yield f"{grant.address}: {role}"
         if any(public in str(member) for member in members for public in _PUBLIC_MEMBERS):
             yield f"{grant.address}: for everybody"
-        if (
-            grant.type.startswith(("google_project_iam_", "google_folder_iam_", "google_organization_iam_"))
-            and role not in PROJECT_ROLES
-        ):
+        wide = grant.type.startswith(
+            ("google_project_iam_", "google_folder_iam_", "google_organization_iam_")
+        )
+        if wide and role not in PROJECT_ROLES and made.ids.get(role) != "google_project_iam_custom_role":
             yield f"{grant.address}: {role} on all of the project"
+
+
+def own_roles_are_narrow(made: Deployment) -> Iterator[str]:
+    """A role of our own neither grants roles nor makes keys nor destroys what is kept."""
+    for role in made.of_type("google_project_iam_custom_role"):
+        for permission in role.values["permissions"]:
+            if _STRONG.search(permission):
+                yield f"{role.address}: {permission}"
 
 
 def grants_only_add(made: Deployment) -> Iterator[str]:

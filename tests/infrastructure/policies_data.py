@@ -32,9 +32,6 @@ HOLDS_DATA = (
 )
 _DAY_S = 24 * 3600
 _ROTATION_S = 90 * _DAY_S
-_WITHOUT_REGION = {
-    "google_monitoring_slo": "lives beside its project",
-}
 
 
 def key_paths(type_name: str, block: dict) -> list[Path]:  # type: ignore[type-arg]
@@ -79,7 +76,7 @@ def protected_from_deletion(made: Deployment) -> Iterator[str]:
     for resource in made.resources:
         if resource.can("deletion_protection") and resource.values["deletion_protection"] is not True:
             yield f"{resource.address}: deletion_protection is not true"
-        if resource.type in HOLDS_DATA and not _kept(resource):
+        if resource.type in HOLDS_DATA and resource.address not in made.undestroyable and not _kept(resource):
             yield f"{resource.address}: deletion_policy is {resource.values.get('deletion_policy')}"
         for switch in ("force_destroy", "delete_contents_on_destroy"):
             if resource.values.get(switch):
@@ -119,17 +116,16 @@ def labelled(made: Deployment) -> Iterator[str]:
 
 def kept_so_long(made: Deployment) -> Iterator[str]:
     """Topics, subscriptions, buckets, logs and tables say how long they keep what they hold."""
-    for resource in made.of_type("google_pubsub_topic", "google_pubsub_subscription"):
-        if not _DAY_S <= _seconds(resource.values["message_retention_duration"]) <= 31 * _DAY_S:
-            yield f"{resource.address}: message_retention_duration"
-    for resource in made.of_type("google_pubsub_subscription"):
-        if resource.get("expiration_policy", "ttl") != "":
-            yield f"{resource.address}: it expires when nobody reads it"
-    for resource in made.of_type("google_storage_bucket"):
-        if not resource.at("lifecycle_rule", "action", "type") or not resource.get(
-            "soft_delete_policy", "retention_duration_seconds"
-        ):
-            yield f"{resource.address}: no lifecycle rule or no soft delete"
+    for subscription in made.of_type("google_pubsub_subscription"):
+        if not 600 <= _seconds(subscription.values["message_retention_duration"]) <= 31 * _DAY_S:
+            yield f"{subscription.address}: message_retention_duration"
+        if subscription.get("expiration_policy", "ttl") != "":
+            yield f"{subscription.address}: it expires when nobody reads it"
+    for bucket in made.of_type("google_storage_bucket"):
+        if "Delete" not in bucket.at("lifecycle_rule", "action", "type"):
+            yield f"{bucket.address}: nothing is ever deleted"
+        if bucket.get("soft_delete_policy", "retention_duration_seconds") is None:
+            yield f"{bucket.address}: it does not say how long what was deleted can be had back"
     for resource in made.of_type("google_logging_project_bucket_config"):
         if (resource.values["retention_days"] or 0) < 365:
             yield f"{resource.address}: retention_days is {resource.values['retention_days']}"

@@ -21,6 +21,7 @@ _BLOCK = re.compile(
     r'^\s*(?:resource|data|mock_resource|mock_data|override_resource|override_data)\s+"(google_\w+)"', re.M
 )
 _QUIET = os.environ | {"TF_CLI_CONFIG_FILE": os.devnull, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
+_SILENT = ("-no-color", "-input=false", "-lock=false")
 _LOCAL = 'terraform {\n  backend "local" {}\n}\n'
 
 
@@ -67,19 +68,12 @@ class Workspace:
 
     def plan(self, environment: str) -> Any:
         """The plan of an environment, as JSON; prior state counts."""
-        self.told(
-            "plan",
-            "-no-color",
-            "-input=false",
-            "-lock=false",
-            f"-var-file=environments/{environment}.tfvars",
-            "-out=made.tfplan",
-        )
+        self.told("plan", *_SILENT, f"-var-file=environments/{environment}.tfvars", "-out=made.tfplan")
         return json.loads(self.told("show", "-json", "made.tfplan"))
 
     def apply(self) -> Any:
         """Apply the plan just made to a state of nothing real; the state as JSON, with every value known."""
-        self.told("apply", "-no-color", "-input=false", "-lock=false", "made.tfplan")
+        self.told("apply", *_SILENT, "made.tfplan")
         return json.loads(self.told("show", "-json"))
 
     def make(self, environment: str) -> Any:
@@ -88,7 +82,26 @@ class Workspace:
             state.unlink()
         plan = self.plan(environment)
         variables = {name: entry.get("value") for name, entry in plan["variables"].items()}
-        return {"variables": variables, "plan": plan, "state": self.apply(), "schemas": self._schemas}
+        state = self.apply()
+        return {
+            "variables": variables,
+            "plan": plan,
+            "state": state,
+            "undestroyable": self.undestroyable(environment),
+            "schemas": self._schemas,
+        }
+
+    def undestroyable(self, environment: str) -> list[str]:
+        """Addresses of what was made that Terraform refuses to destroy, whatever the provider would say."""
+        done = self.terraform(
+            "plan", "-destroy", "-json", *_SILENT, f"-var-file=environments/{environment}.tfvars"
+        )
+        said = [json.loads(line).get("diagnostic", {}).get("detail", "") for line in done.stdout.splitlines()]
+        return [
+            found[1]
+            for detail in said
+            if (found := re.match(r"Resource (.+) has lifecycle.prevent_destroy", detail))
+        ]
 
 
 @contextlib.contextmanager
@@ -107,5 +120,5 @@ def workspace(source: Path = ROOT / "terraform") -> Iterator[Workspace]:
         shutil.copytree(source, folder, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
         (folder / "backend_override.tf").write_text(_LOCAL)
         ready = Workspace(folder, environment, schemas)
-        ready.told("init", "-no-color", "-input=false", "-backend=true")
+        ready.told("init", "-no-color", "-input=false")
         yield ready

@@ -45,6 +45,8 @@ class Deployment:
     resources: tuple[Resource, ...]
     ids: Mapping[str, str] = field(default_factory=dict)
     """Type of each resource by its id."""
+    undestroyable: frozenset[str] = frozenset()
+    """Addresses of resources that Terraform itself refuses to destroy."""
 
     @classmethod
     def of(cls, environment: str, made: Json) -> "Deployment":
@@ -55,7 +57,7 @@ class Deployment:
             if entry["mode"] == "managed" and entry["type"].startswith("google_")
         )
         ids = {resource.values["id"]: resource.type for resource in resources if resource.values.get("id")}
-        return cls(environment, made["variables"], resources, ids)
+        return cls(environment, made["variables"], resources, ids, frozenset(made["undestroyable"]))
 
     def of_type(self, *types: str) -> list[Resource]:
         """The resources of these types."""

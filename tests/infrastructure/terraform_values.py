@@ -4,22 +4,15 @@ from typing import Any
 
 from terraform_schema import Json, TypeJson
 
-_NAMES = (
-    "name",
-    "account_id",
-    "dataset_id",
-    "table_id",
-    "secret_id",
-    "repository_id",
-    "display_name",
-    "service",
-)
 _EMPTY: dict[str, Any] = {"list": [], "set": [], "map": {}, "tuple": []}
 
 
 def naming(values: Json) -> str:
     """What a resource is called, as far as its configuration says."""
-    return "/".join(str(values[name]) for name in _NAMES if isinstance(values.get(name), str)) or "unnamed"
+    called = [
+        name for name in sorted(values) if name in ("name", "display_name", "service") or name.endswith("_id")
+    ]
+    return "/".join(str(values[name]) for name in called if isinstance(values[name], str)) or "unnamed"
 
 
 def with_defaults(block: Json, values: Json, settings: Json) -> Json:

@@ -1,0 +1,33 @@
+"""All policies by name: each gives a complaint for everything in a deployment that breaks it."""
+
+from collections.abc import Callable, Iterator
+
+import policies_access as access
+import policies_data as data
+import policies_watch as watch
+from terraform_state import Deployment
+
+Policy = Callable[[Deployment], Iterator[str]]
+
+_ALL: tuple[Policy, ...] = (
+    data.encrypted_by_our_keys,
+    data.keys_rotate,
+    data.protected_from_deletion,
+    data.in_one_region,
+    data.labelled,
+    data.kept_so_long,
+    data.tables_cut_by_day,
+    access.without_public_addresses,
+    access.routes_stay_at_google,
+    access.nobody_comes_in,
+    access.roles_are_narrow,
+    access.own_roles_are_narrow,
+    access.grants_only_add,
+    access.accounts_without_keys,
+    access.no_default_account,
+    watch.promises_are_watched,
+    watch.alerts_reach_somebody,
+    watch.money_has_a_limit,
+    watch.refused_messages_go_somewhere,
+)
+POLICIES = {policy.__name__: policy for policy in _ALL}
