@@ -20,8 +20,9 @@ def beam_options(flags: Sequence[str], *, streaming: bool = False) -> PipelineOp
     seen: set[str] = set()
     for options in _all_options(PipelineOptions):
         _merge(parser, options, seen)
+    flags = [plain for flag in flags for plain in _plain(flag, parser)]
     try:
-        known, unknown = parser.parse_known_args(list(flags))
+        known, unknown = parser.parse_known_args(flags)
     except argparse.ArgumentError as error:
         raise UsageError(f"{error.argument_name}: {error.message}; see Beam's documentation") from error
     if unknown:
@@ -37,6 +38,18 @@ def beam_options(flags: Sequence[str], *, streaming: bool = False) -> PipelineOp
     elif streaming:
         pinned += ["--streaming"]
     return PipelineOptions(pinned)
+
+
+def _plain(flag: str, parser: argparse.ArgumentParser) -> list[str]:
+    """A switch without its value: templates know no switch, and say `--use_public_ips=false`."""
+    name, _, value = flag.partition("=")
+    action = parser._option_string_actions.get(name)
+    if action is None or action.nargs != 0 or value.lower() not in ("true", "false"):
+        return [flag]
+    if value.lower() == "true":
+        return [name]
+    opposite = [each for each in parser._actions if each.dest == action.dest and each.const != action.const]
+    return [each.option_strings[0] for each in opposite]
 
 
 def _needs_direct(known: argparse.Namespace) -> bool:

@@ -1,0 +1,208 @@
+"""The request that would start the job on Dataflow: what is in it, and what is refused before there is one."""
+
+import argparse
+import re
+import socket
+
+import pytest
+from deployed_job import PLAN, changed, deployed, flags
+from discovery import violations
+
+from pipelines.deploy.request import NetworkUsedError, build_request, no_network
+from pipelines.deploy.settings import ELEMENT_TIMEOUT_MIN
+from pipelines.flags import add_arguments
+from pipelines.locate import UsageError
+from pipelines.options import beam_options
+from pipelines.stream_flags import add_stream_arguments
+from transforms.bigquery import WriteBigQuery
+
+DIGEST = "0" * 64
+
+
+def _options() -> dict:
+    return deployed().environment["sdkPipelineOptions"]["options"]
+
+
+def test_it_streams_and_counts_every_message_once():
+    job = deployed().job
+    assert job["type"] == "JOB_TYPE_STREAMING"
+    assert job["environment"]["version"]["job_type"] == "FNAPI_STREAMING"
+    assert job["environment"]["serviceOptions"] == ["streaming_mode_exactly_once"]
+    assert {"enable_streaming_engine", "enable_windmill_service", "use_runner_v2"} <= set(
+        job["environment"]["experiments"]
+    )
+
+
+def test_workers_have_no_public_address_an_identity_a_key_and_a_cap():
+    request = deployed()
+    assert request.workers["ipConfiguration"] == "WORKER_IP_PRIVATE"
+    assert request.workers["subnetwork"] == "regions/europe-west2/subnetworks/nextbeam"
+    assert request.environment["serviceAccountEmail"].startswith("nextbeam-worker@")
+    assert request.environment["serviceKmsKeyName"].endswith("/cryptoKeys/dataflow")
+    assert request.workers["autoscalingSettings"]["maxNumWorkers"] == 10
+
+
+def test_workers_run_one_image_by_digest_and_install_nothing():
+    request = deployed()
+    images = [each["containerImage"] for each in request.workers["sdkHarnessContainerImages"]]
+    assert len(images) == 1
+    assert images[0].endswith(f"@sha256:{DIGEST}")
+    assert "packages" not in request.workers
+    assert [name.rpartition("/")[2] for name in request.staged] == ["pipeline.pb"]
+    assert _options()["sdk_location"] == "container"
+    assert _options()["save_main_session"] is False
+
+
+def test_the_job_says_what_it_is():
+    job = deployed().job
+    assert job["name"] == "nextbeam-decisioning"
+    assert job["labels"] == {"app": "nextbeam", "env": "check", "release": "0-1-0"}
+
+
+def test_a_bundle_that_waits_for_bigquery_does_not_end_its_worker():
+    patience_min = WriteBigQuery.__init__.__kwdefaults__["patience_s"] / 60
+    assert patience_min < ELEMENT_TIMEOUT_MIN == _options()["element_processing_timeout_minutes"]
+
+
+def test_it_reads_and_writes_what_the_flags_say():
+    text = deployed().graph.SerializeToString()
+    for name in (b"subscriptions/signals-decisioning", b"subscriptions/outcomes-decisioning"):
+        assert text.count(b"projects/nextbeam-check/" + name) >= 1
+    assert {t.unique_name for t in deployed().graph.components.transforms.values()} >= {
+        "Publish_decisions",
+        "Publish_feedback",
+        "Publish_dead_letters",
+        "Write_decisions",
+        "Write_feedback",
+        "Write_sessions",
+        "Write_dead_letters",
+    }
+
+
+def test_dataflow_knows_every_field_of_it():
+    assert violations("dataflow.v1b3", "Job", deployed().job) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "place"),
+    [({"ipConfig": "x"}, "ipConfig"), ({"ipConfiguration": "WORKER_IP_SECRET"}, "WORKER_IP_SECRET")],
+)
+def test_dataflow_would_refuse_what_it_does_not_know(wrong, place):
+    job = deployed().job
+    environment = {**job["environment"], "workerPools": [{**deployed().workers, **wrong}]}
+    [found] = violations("dataflow.v1b3", "Job", {**job, "environment": environment})
+    assert place in found
+
+
+@pytest.mark.parametrize(
+    ("missing", "why"),
+    [
+        ("project", "--project is missing"),
+        ("region", "--region is missing"),
+        ("job_name", "--job_name is missing"),
+        ("temp_location", "--temp_location is missing"),
+        ("service_account_email", "--service_account_email is missing"),
+        ("dataflow_kms_key", "--dataflow_kms_key is missing"),
+        ("subnetwork", "--subnetwork is missing"),
+        ("sdk_container_image", "--sdk_container_image is missing"),
+        ("max_num_workers", "--max_num_workers is missing"),
+    ],
+)
+def test_a_job_without_what_production_needs_is_refused(missing, why):
+    full = flags(without=(missing,))
+    if missing == "project":  # names without one are refused before
+        full = [re.sub(r"(_subscription|_topic)=", r"\1=projects/p-one-two/\1s/", flag) for flag in full]
+        full = [flag.replace("/_", "/").replace("dataset=", "dataset=p-one-two.") for flag in full]
+    with pytest.raises(UsageError, match=why):
+        build_request(full, PLAN)
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ("--use_public_ips", "public addresses"),
+        ("--use_public_ips=true", "public addresses"),
+        ("--setup_file=./setup.py", "as workers start"),
+        ("--requirements_file=requirements.txt", "as workers start"),
+        ("--extra_package=x.tar.gz", "as workers start"),
+        ("--sdk_location=sdk.tar.gz", "as workers start"),
+        ("--save_main_session", "nothing of the launcher"),
+        ("--dataflow_service_options=streaming_mode_at_least_once", "count twice"),
+        ("--experiments=streaming_mode_at_least_once", "count twice"),
+        ("--enable_hot_key_logging", "keys are customers"),
+        ("--experiments=enable_data_sampling", "shown in the console"),
+        ("--flexrs_goal=COST_OPTIMIZED", "batches"),
+        ("--no_auth", "nobody's"),
+        ("--dataflow_endpoint=http://127.0.0.1:1", "not of Google"),
+        ("--allow_non_deterministic_key_coders", "needs neither"),
+        ("--allow_unsafe_triggers", "needs neither"),
+        ("--element_processing_timeout_minutes=10", "may wait longer"),
+        ("--prebuild_sdk_container_engine=local_docker", "before"),
+        ("--bigquery_method=storage_write_api", "expansion-service-2.77.0.jar"),
+        ("--mapping=deploy/check.flags", "not in the image"),
+    ],
+)
+def test_a_job_that_is_unsafe_is_refused(more, why):
+    with pytest.raises(UsageError, match=re.escape(why)):
+        build_request(flags(more), PLAN)
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"sdk_container_image": "europe-west2-docker.pkg.dev/p/r/nextbeam:latest"}, "names no digest"),
+        (
+            {"service_account_email": "123-compute@developer.gserviceaccount.com"},
+            "no service account made for",
+        ),
+        ({"dataflow_kms_key": "my-key"}, "is not projects/"),
+        ({"subnetwork": "default"}, "is not regions/"),
+        ({"region": "europe-west1"}, "it is in europe-west2, the job in europe-west1"),
+        ({"temp_location": "/tmp/x"}, "is not gs://"),
+        ({"job_name": "Job_1"}, "is no name of a job"),
+        ({"plan": "uk_bank"}, "workers read the plan themselves"),
+        ({"max_num_workers": "0"}, "--max_num_workers is missing"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_refused(values, why):
+    with pytest.raises(UsageError, match=re.escape(why)):
+        build_request(changed(**values), PLAN)
+
+
+def test_all_that_is_wrong_is_told_at_once():
+    with pytest.raises(UsageError) as refusal:
+        build_request(flags("--use_public_ips", without=("dataflow_kms_key", "subnetwork")), PLAN)
+    assert len(str(refusal.value).splitlines()) == 4
+
+
+def test_a_plan_whose_capacity_is_shared_is_refused():
+    """A book of capacity is one process's: on many workers each would spend all of it."""
+    with pytest.raises(UsageError, match="volume constraints"):
+        build_request(flags(), "tests/plans/capacity")
+
+
+def test_nothing_is_sent_and_nothing_is_looked_up():
+    with no_network():
+        for ask in (
+            lambda: socket.create_connection(("192.0.2.1", 80)),
+            lambda: socket.getaddrinfo("a.test", 80),
+        ):
+            with pytest.raises(NetworkUsedError):
+                ask()
+    assert socket.getaddrinfo.__module__ == "socket"
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [("--use_public_ips=false", False), ("--no_use_public_ips=true", False), ("--use_public_ips=TRUE", True)],
+)
+def test_switches_may_have_a_value_as_templates_give_them(flag, value):
+    assert beam_options([flag]).get_all_options()["use_public_ips"] is value
+    assert beam_options(["--update=false"]).get_all_options()["update"] is False
+
+
+def test_help_tells_of_every_flag_of_ours():
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    add_stream_arguments(parser)
+    assert all(action.help for action in parser._actions)
