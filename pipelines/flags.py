@@ -3,6 +3,7 @@
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.locate import (
     CATALOGUES,
@@ -14,6 +15,10 @@ from pipelines.locate import (
     out_folder,
     shipped,
 )
+from pipelines.plan_keys import plan_keys
+
+if TYPE_CHECKING:
+    from models.signing import TrustedKey
 
 COMPOSITIONS = ("fused", "chained")
 
@@ -38,6 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PLAN",
         help="the decision plan: a YAML file, a folder with plan.yaml, or a shipped one: "
         + ", ".join(shipped(CATALOGUES)),
+    )
+    parser.add_argument(
+        "--plan_keys",
+        metavar="PEM[,PEM]",
+        help="public keys of those who may approve plans: files, or base64 on one line; any other plan is refused, "
+        "and one that is changed (default: plans need no signature)",
     )
     parser.add_argument(
         "--mapping",
@@ -66,6 +77,8 @@ class Config:
     out: Path
     mapping: Path | None = None
     composition: str = "fused"
+    keys: "tuple[TrustedKey, ...]" = ()
+    """Who may approve the plan; none: anybody."""
     refresh_s: None = None
     """A bounded run keeps the plan it started with."""
     ahead_s: None = None
@@ -81,10 +94,12 @@ class Config:
         for flag in ("signals", "plan", "out"):
             if not getattr(args, flag):
                 raise UsageError(f"--{flag} is missing; `nextbeam run --help` shows an example")
+        plan = find_plan(args.plan)
         return cls(
             signals=find_files("--signals", args.signals),
             outcomes=find_files("--outcomes", args.outcomes or []),
-            plan=find_plan(args.plan),
+            plan=plan,
+            keys=plan_keys(args.plan_keys, str(plan)),
             out=out_folder(args.out),
             mapping=find_mapping(args.mapping) if args.mapping else None,
             composition=args.composition,

@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,12 +19,14 @@ from models.mapping.load import MappingFileError
 from models.plan.compiled import Plan
 from models.plan.load import PlanError
 from models.propensity.artifact import ARRAYS, MANIFEST, ArtifactError, save
+from models.signing import SignatureError, TrustedKey
 from pipelines.decisioning import connect_files
 from pipelines.flags import Config
 from pipelines.locate import MODEL, OUTPUTS, PLAN, UsageError
 from pipelines.reading import check_readable
 from pipelines.summary import Inputs, Summary, summarise
 from transforms.metrics import counted
+from transforms.plan_files import plan_at
 
 _STAGING = ".run-"
 
@@ -35,7 +37,7 @@ def launch(config: Config, options: PipelineOptions) -> Summary:
     Raises:
       UsageError: The plan or the mapping is not good; nothing was started.
     """
-    plan = checked_plan(config.plan)
+    plan = checked_plan(config.plan, config.keys)
     check_mapping(config)
     check_readable([*config.signals, *config.outcomes])
     check_replaceable(config.out)
@@ -77,11 +79,11 @@ def _keep_plan(plan: Plan, staging: Path) -> None:
         save(plan.artifact, staging / MODEL)
 
 
-def checked_plan(path: Path) -> Plan:
-    """The plan, compiled; refused whole when anything is wrong with it."""
+def checked_plan(path: Path, keys: Sequence[TrustedKey] = ()) -> Plan:
+    """The plan, compiled; refused whole when anything is wrong with it, or none of `keys` approved it."""
     try:
-        return Plan.load(path)
-    except (PlanError, ArtifactError) as error:
+        return plan_at(str(path), keys)
+    except (PlanError, ArtifactError, SignatureError) as error:
         raise UsageError(str(error)) from error
 
 

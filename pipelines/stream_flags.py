@@ -5,9 +5,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pipelines.locate import UsageError, find_mapping, find_plan
+from pipelines.plan_keys import plan_keys
+
+if TYPE_CHECKING:
+    from models.signing import TrustedKey
 
 Method = Literal["storage_write_api", "streaming_inserts"]
 METHODS: tuple[Method, ...] = ("storage_write_api", "streaming_inserts")
@@ -85,6 +89,8 @@ class StreamConfig:
     """How far event times may be ahead of publication; None: by the plan's session.late."""
     mapping: Path | None = None
     composition: str = "fused"
+    keys: "tuple[TrustedKey, ...]" = ()
+    """Who may approve plans, the first and those that follow; none: anybody who can write there."""
 
     @classmethod
     def of(cls, args: argparse.Namespace, project: str | None) -> "StreamConfig":
@@ -116,8 +122,10 @@ class StreamConfig:
         def topic(name: str) -> str:
             return _path(name, given[name], "topics", project)
 
+        plan = args.plan if "://" in args.plan else str(find_plan(args.plan))
         return cls(
-            plan=args.plan if "://" in args.plan else str(find_plan(args.plan)),
+            plan=plan,
+            keys=plan_keys(args.plan_keys, plan),
             mapping=find_mapping(args.mapping) if args.mapping else None,
             dataset=_dataset(args.bigquery_dataset, project) if args.bigquery_dataset else None,
             method=args.bigquery_method,

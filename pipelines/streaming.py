@@ -45,7 +45,7 @@ def stream(args: argparse.Namespace, flags: Sequence[str]) -> int:
     options = beam_options(flags, streaming=True)
     config = StreamConfig.of(args, options.view_as(GoogleCloudOptions).project)
     if "://" not in config.plan:
-        plan = checked_plan(Path(config.plan))
+        plan = checked_plan(Path(config.plan), config.keys)
         print(f"plan {plan.spec.name} {plan.digest}", file=sys.stderr)
     if options.view_as(StandardOptions).runner != LOCAL_RUNNER:
         _submit(config, options)
@@ -93,7 +93,7 @@ class _Promises:
 
     def __init__(self, config: StreamConfig) -> None:
         self._config = config
-        self._source = PlanSource(config.plan, refresh_s=config.refresh_s)
+        self._source = PlanSource(config.plan, refresh_s=config.refresh_s, keys=config.keys)
         self._published = ""
 
     def keep(self, stop: threading.Event) -> None:
