@@ -1,0 +1,4 @@
+output "name" {
+  description = "Full name of the budget."
+  value       = google_billing_budget.this.id
+}

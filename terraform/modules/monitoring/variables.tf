@@ -1,0 +1,63 @@
+variable "project_id" {
+  description = "Project that is watched."
+  type        = string
+}
+
+variable "name" {
+  description = "Name of the service."
+  type        = string
+}
+
+variable "labels" {
+  description = "Labels of what watches."
+  type        = map(string)
+}
+
+variable "job_name" {
+  description = "Name of the streaming job."
+  type        = string
+}
+
+variable "job_subscriptions" {
+  description = "Names of the subscriptions that the job reads."
+  type        = list(string)
+}
+
+variable "emails" {
+  description = "Who is told of every alert."
+  type        = set(string)
+}
+
+variable "pager_channels" {
+  description = "Notification channels, made elsewhere, that wake somebody."
+  type        = list(string)
+}
+
+variable "goals" {
+  description = "What is promised, as shares of all cases over 28 days."
+  type = object({
+    decision_latency = number
+    decision_compute = number
+    freshness        = number
+    dead_letters     = number
+    accounted_for    = number
+  })
+}
+
+variable "fresh_s" {
+  description = "Seconds that a message may wait for the job, on average of five minutes."
+  type        = number
+}
+
+variable "thresholds" {
+  description = "From when on causes are worth an alert."
+  type = object({
+    system_lag_s         = number
+    watermark_age_s      = number
+    backlog_age_s        = number
+    worker_errors        = number
+    dead_letters_waiting = number
+    accounts_gap_share   = number
+    vcpus                = number
+  })
+}
