@@ -52,8 +52,8 @@ def add_stream_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bigquery_method",
         choices=METHODS,
-        default="storage_write_api",
-        help="storage_write_api for production, streaming_inserts for the emulator (default: %(default)s)",
+        default="streaming_inserts",
+        help="streaming_inserts: our own sink; storage_write_api: Beam's, which needs Java (default: %(default)s)",
     )
     parser.add_argument(
         "--plan_refresh",
@@ -83,7 +83,7 @@ class StreamConfig:
     dead_letters_topic: str
     dataset: str | None
     """`project.dataset`."""
-    method: Method = "storage_write_api"
+    method: Method = "streaming_inserts"
     refresh_s: float | None = 60.0
     ahead_s: float | None = None
     """How far event times may be ahead of publication; None: by the plan's session.late."""

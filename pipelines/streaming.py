@@ -8,8 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions, StandardOptions
+from apache_beam.options.pipeline_options import (
+    CrossLanguageOptions,
+    GoogleCloudOptions,
+    PipelineOptions,
+    StandardOptions,
+)
 from apache_beam.runners.runner import PipelineResult
+from apache_beam.utils.subprocess_server import JavaJarServer
 from google.api_core.exceptions import GoogleAPIError, NotFound
 from requests import RequestException
 
@@ -17,7 +23,9 @@ from models.folds import Counted
 from models.observability import metrics
 from models.observability.metrics import AREAS
 from pipelines.decisioning import connect_topics
+from pipelines.deploy.settings import check, check_launcher, on_dataflow, settle
 from pipelines.local.direct_runner import fit_for_streaming
+from pipelines.locate import UsageError
 from pipelines.options import beam_options
 from pipelines.provisioning.endpoints import Endpoints
 from pipelines.provisioning.resources import Names, Resources
@@ -44,10 +52,15 @@ def stream(args: argparse.Namespace, flags: Sequence[str]) -> int:
 
     options = beam_options(flags, streaming=True)
     config = StreamConfig.of(args, options.view_as(GoogleCloudOptions).project)
-    if "://" not in config.plan:
+    runner = options.view_as(StandardOptions).runner
+    if on_dataflow(runner):
+        settle(options)
+        check(options, config)
+        check_launcher(config)
+    elif "://" not in config.plan:
         plan = checked_plan(Path(config.plan), config.keys)
         print(f"plan {plan.spec.name} {plan.digest}", file=sys.stderr)
-    if options.view_as(StandardOptions).runner != LOCAL_RUNNER:
+    if runner != LOCAL_RUNNER:
         _submit(config, options)
         return 0
     with fit_for_streaming():
@@ -55,15 +68,28 @@ def stream(args: argparse.Namespace, flags: Sequence[str]) -> int:
 
 
 def start(config: StreamConfig, options: PipelineOptions) -> PipelineResult:
-    """The running job. For the local runner, keep `fit_for_streaming` open as long as it runs."""
+    """The running job. For the local runner, keep `fit_for_streaming` open as long as it runs.
+
+    Raises:
+      UsageError: The plan asks for what this runner cannot do.
+    """
     pipeline = beam.Pipeline(options=options)
-    connect_topics(pipeline, config)
-    return pipeline.run()
+    services = options.view_as(CrossLanguageOptions).beam_services
+    # Beam itself looks at them only between the two ends of a `with` that would wait for the job.
+    with JavaJarServer.beam_services(services), JavaJarServer.cache_subprocesses():
+        try:
+            connect_topics(pipeline, config)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        return pipeline.run()
 
 
 def _submit(config: StreamConfig, options: PipelineOptions) -> None:
     result = start(config, options)
-    print(f"submitted: {getattr(result, 'job_id', lambda: 'job')()}")
+    if getattr(result, "has_job", True):
+        print(f"submitted: {getattr(result, 'job_id', lambda: 'job')()}")
+    else:
+        print("the job is written; who launched the template submits it")
 
 
 def _run_here(config: StreamConfig, options: PipelineOptions) -> int:
