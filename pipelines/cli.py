@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.cli_audit import add_audit
 from pipelines.cli_dead_letters import add_dead_letters
+from pipelines.cli_deploy import add_deploy
 from pipelines.cli_export import add_export
 from pipelines.cli_live import add_live
 from pipelines.cli_plan import add_plan
@@ -41,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     parser = _parser()
     args, rest = parser.parse_known_args(argv)
-    if rest and args.command is not _run:
+    if rest and args.command is not _run and not vars(args).get("takes_flags"):
         parser.error(f"unknown option {rest[0]!r}; `nextbeam {args.name} --help` lists what there is")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
@@ -76,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     add_export(commands)
     add_live(commands)
     add_dead_letters(commands)
+    add_deploy(commands)
     _add_demo(commands)
     return parser
 

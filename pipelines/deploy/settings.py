@@ -198,6 +198,8 @@ def _unsafe(options: PipelineOptions) -> Iterator[str]:
 def _of_job(options: PipelineOptions, config: StreamConfig) -> Iterator[str]:
     if not config.plan.startswith("gs://"):
         yield f"--plan: {config.plan!r} is not gs://...: workers read the plan themselves, and again when it changes"
+    if not config.keys:
+        yield "--plan_keys is missing: whoever can write to the plan's bucket would decide what customers are told"
     if config.mapping and Path(models.__file__).parent not in config.mapping.resolve().parents:
         yield f"--mapping: {str(config.mapping)!r} is not in the image; name one that is shipped"
     if config.dataset and config.method == "storage_write_api":

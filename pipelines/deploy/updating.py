@@ -1,11 +1,12 @@
 """Whether a running job can be updated from one release to another, and back; and what of it could not."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
 
 from pipelines.deploy.fingerprint import Fingerprint, Step
+from pipelines.locate import UsageError
 
 
 class Severity(StrEnum):
@@ -53,9 +54,21 @@ def changes(old: Fingerprint, new: Fingerprint, mapping: Mapping[str, str] | Non
 _NEW_KEYED = "new, and keeps something: it starts with nothing"
 
 
-def breaks(found: list[Change]) -> bool:
+def breaks(found: Sequence[Change]) -> bool:
     """Whether the update cannot be done."""
     return any(change.severity is Severity.BREAK for change in found)
+
+
+def reversed_mapping(mapping: Mapping[str, str]) -> dict[str, str]:
+    """The mapping of the way back.
+
+    Raises:
+      UsageError: Two names became one, so there is none.
+    """
+    back = {new: old for old, new in mapping.items()}
+    if len(back) < len(mapping):
+        raise UsageError("--mapping: two steps become one; Dataflow takes no such update")
+    return back
 
 
 def _renamed(name: str, mapping: Mapping[str, str]) -> str:

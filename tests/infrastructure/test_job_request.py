@@ -106,6 +106,7 @@ def test_dataflow_would_refuse_what_it_does_not_know(wrong, place):
         ("subnetwork", "--subnetwork is missing"),
         ("sdk_container_image", "--sdk_container_image is missing"),
         ("max_num_workers", "--max_num_workers is missing"),
+        ("plan_keys", "--plan_keys is missing"),
     ],
 )
 def test_a_job_without_what_production_needs_is_refused(missing, why):
