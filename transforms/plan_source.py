@@ -14,6 +14,7 @@ from models.folds import Fold
 from models.funnel import Funnel
 from models.ledger import by_household
 from models.plan.compiled import Plan
+from models.plan.spec import PlanSpec
 from models.signing import TrustedKey
 from models.volumes import VolumeBook
 from models.volumes.book import Past
@@ -97,12 +98,28 @@ def _loaded(plan: Plan) -> LoadedPlan:
 
 
 def _refusal(old: Plan, new: Plan) -> str | None:
-    """Why a running job cannot go over to a plan: keys and workers were laid out for the old one."""
+    """Why a running job does not go over to a plan.
+
+    Keys and workers were laid out for the old one; and a file that was cut off between two entries is a valid plan,
+    which lacks what keeps customers from harm.
+    """
     if old.shares_capacity != new.shares_capacity:
         return "volume constraints came or went: how customers are spread over workers would change; start a new job"
     if by_household(old.spec) != by_household(new.spec):
         return "limits by household came or went: states would have other keys; start a new job"
+    for what, count in _GUARDS.items():
+        if count(old.spec) and not count(new.spec):
+            return (
+                f"{what}: there were {count(old.spec)}, now there is none; if that is meant, start a new job"
+            )
     return None
+
+
+_GUARDS: dict[str, Callable[[PlanSpec], int]] = {
+    "contact.limits": lambda spec: len(spec.contact.limits),
+    "contact.suppressions": lambda spec: len(spec.contact.suppressions),
+    "policies": lambda spec: len(spec.policies),
+}
 
 
 def _shared(plan: Plan, past: Past) -> _SharedBook:

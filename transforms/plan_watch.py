@@ -18,9 +18,14 @@ from transforms.plan_files import plan_at, stamp_of
 
 Loaded = TypeVar("Loaded")
 
+_SETTLED_S = 2.0
+"""So long files must be the same to be taken for whole; or for the time between looks, if that is less."""
+
 
 class PlanWatch(Generic[Loaded]):
     """The last good plan at a path.
+
+    A plan is taken once its files have been the same for a while: a file that is half written may be a whole plan.
 
     Whoever asks gets what is loaded, at once. A thread of its own looks at the files, whether anything is decided or
     not, and loads a plan that has changed. One that is not good, or that a running job cannot take over, is refused
@@ -69,9 +74,15 @@ class PlanWatch(Generic[Loaded]):
     def _look(self) -> None:
         try:
             stamp = stamp_of(self._path)
-            if stamp != self._stamp and stamp:  # an empty folder is one that is being written
-                self._stamp = stamp
-                self._take(plan_at(self._path, self._keys))
+            if stamp == self._stamp or not stamp:  # an empty folder is one that is being written
+                return
+            time.sleep(min(self._every_s, _SETTLED_S))
+            if stamp_of(self._path) != stamp:
+                return
+            self._stamp = stamp
+            plan = plan_at(self._path, self._keys)
+            if stamp_of(self._path) == stamp:
+                self._take(plan)
         except (PlanError, ArtifactError, ValueError) as error:
             self._refuse(str(error))
         except Exception as error:
