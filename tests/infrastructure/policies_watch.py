@@ -8,6 +8,8 @@ from terraform_state import Deployment, Resource
 OWN_DEAD_LETTERS = {
     "signals-decisioning": "the pipeline makes dead letters itself and refuses nothing",
     "outcomes-decisioning": "the pipeline makes dead letters itself and refuses nothing",
+    "signals-shadow": "read by a candidate of the same pipeline",
+    "outcomes-shadow": "read by a candidate of the same pipeline",
     "dead-letter-review": "already the place of what was refused",
     "undelivered-review": "already the place of what was refused",
 }

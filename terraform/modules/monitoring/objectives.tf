@@ -133,7 +133,7 @@ resource "google_monitoring_slo" "accounted_for" {
   project             = var.project_id
   service             = google_monitoring_custom_service.this.service_id
   slo_id              = "accounted-for"
-  display_name        = "the tables account for what came in, and no contact limit is exceeded"
+  display_name        = "the tables account for what came in and no contact limit is exceeded"
   goal                = var.goals.accounted_for
   rolling_period_days = 28
   user_labels         = var.labels
