@@ -21,7 +21,9 @@ _SURE = 1e-6
 _EDGE = 2.0
 """With less wins or losses a distribution has an edge, or worse, at its end."""
 _PARTS = 6
-"""Of each contender's distribution, in the first grid."""
+"""Of each contender's distribution, in the first grid, where few compete."""
+_POINTS = 60
+"""Where many do, their first grid has so many parts together, but never less than two each."""
 _MOST_CUTS = 20
 _NODES = np.array([0.0, 0.5 - 0.05**0.5, 0.5 + 0.05**0.5, 1.0])
 _WEIGHTS = np.array([1.0, 5.0, 5.0, 1.0]) / 12.0
@@ -172,10 +174,12 @@ def _grid(laws: Laws, columns: Ints, at_start: Floats) -> tuple[Ints, Floats]:
     """Bids that each contender exceeds with evenly spread probabilities, and its edges: race and bid."""
     column, race = np.nonzero(~laws.fixed[columns])
     who, below = columns[column, race], at_start[column, race]
-    levels = below + (1.0 - below) * (np.arange(1, _PARTS)[:, None] / _PARTS)
-    inner = laws.bids(np.broadcast_to(who, levels.shape), levels).ravel()
+    parts = np.clip(_POINTS // np.bincount(race, minlength=columns.shape[1]), 2, _PARTS)[race]
+    number, each = np.nonzero(np.arange(1, _PARTS)[:, None] < parts)
+    levels = below[each] + (1.0 - below[each]) * ((number + 1.0) / parts[each])
+    inner = laws.bids(who[each], levels)
     least, most = laws.wins[who] < _EDGE, laws.losses[who] < _EDGE
-    races = np.concatenate([np.tile(race, _PARTS - 1), race[least], race[most]])
+    races = np.concatenate([race[each], race[least], race[most]])
     return races, np.concatenate([inner, laws.low[who[least]], laws.high[who[most]]])
 
 

@@ -12,6 +12,7 @@ from ledger_bank import RULES, START, candidates, plan
 from scipy.integrate import quad
 from scipy.stats import beta
 
+from models.exploration import paths
 from models.exploration.probability import (
     Contender,
     all_win_probabilities,
@@ -147,7 +148,7 @@ def test_where_chance_has_no_say_one_wins_for_certain(contenders: list[Contender
 
 
 @given(st.lists(SLOTS, max_size=12), st.randoms(use_true_random=False))
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_what_a_slot_is_computed_beside_changes_no_bit(slots: list[list[Contender]], order: random.Random):
     alone = [win_probabilities(contenders) for contenders in slots]
     assert all_win_probabilities(slots) == alone
@@ -174,6 +175,34 @@ def test_a_race_that_chance_decides_within_a_step_is_exact(step: float):
     certain = Contender.of(5.0, 0.5, 1e12)
     found = win_probabilities([certain, certain._replace(gain=certain.gain * (1.0 + step)), Contender(4.0)])
     assert found == pytest.approx([0.5, 0.5, 0.0] if step < 1e-6 else [0.0, 1.0, 0.0], abs=1e-4)
+
+
+def _hard_slots(count: int) -> list[list[Contender]]:
+    """Of up to twenty contenders, with any evidence and any propensity."""
+    rng = np.random.default_rng(11)
+
+    def contender() -> Contender:
+        near = rng.choice([1e-6, 1e-3, 0.5, 0.999, 1 - 1e-6])
+        propensity = float(rng.choice([near, rng.uniform(1e-3, 0.2), rng.uniform(0.0, 1.0)]))
+        evidence = float(rng.choice([0.01, 0.5, 2.0, 30.0, 1000.0, 1e6]))
+        boost, price = float(rng.choice([1.0, 3.0])), float(rng.choice([0.0, 0.0, 0.5, 4.0, -0.3]))
+        if rng.random() < 0.2:
+            return Contender(float(rng.uniform(0.0, 10.0)), price)
+        return Contender.of(float(rng.uniform(0.1, 10.0)), propensity, evidence, boost, price)
+
+    return [[contender() for _ in range(rng.integers(2, 21))] for _ in range(count)]
+
+
+def test_a_tolerance_two_thousand_times_smaller_moves_no_probability_by_half_of_what_is_promised(monkeypatch):
+    slots = _hard_slots(300)
+    found = all_win_probabilities(slots)
+    for name, value in {"_SETTLED": 1e-8, "_SURE": 1e-10, "_PARTS": 12, "_POINTS": 400}.items():
+        monkeypatch.setattr(paths, name, value)
+    finer = all_win_probabilities(slots)
+    apart = [
+        abs(a - b) for one, other in zip(found, finer, strict=True) for a, b in zip(one, other, strict=True)
+    ]
+    assert 0.0 < max(apart) <= 5e-5
 
 
 def test_equal_lowest_bids_go_in_order():
