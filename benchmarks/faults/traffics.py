@@ -23,14 +23,15 @@ _STATE_BYTES = 256 * 1024
 
 
 def plan_broken(setting: Setting) -> Verdict:
-    """The plan's file is broken, taken away, and put right in another version, while the job runs."""
+    """While the job runs, the plan is broken, gone, cut off before its limits, then another version."""
     folder = setting.folder / "plan"
     with LiveBank(setting.servers, setting.folder) as shipped:
         source_folder = Path(shipped.plan)
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(source_folder if source_folder.is_dir() else source_folder.parent, folder)
     file = folder / "plan.yaml"
-    text = file.read_text("utf-8")
+    contact = folder / "contact.yaml"
+    text, limits = file.read_text("utf-8"), contact.read_text("utf-8")
     with LiveBank(setting.servers, setting.folder, plan=str(folder)) as bank:
         found = bank.watch.found
         job, source = bank.job("--plan_refresh", "0.5"), bank.source(setting.rate)
@@ -47,7 +48,12 @@ def plan_broken(setting: Setting) -> Verdict:
         file.unlink()
         refusals.append(said("plan_refused", 2))
         time.sleep(setting.seconds(1, 5))
+        contact.write_text(limits[: limits.index("  limits:")], "utf-8")
+        file.write_text(text, "utf-8")
+        refusals.append(said("plan_refused", 3))
+        time.sleep(setting.seconds(1, 5))
         mended = time.time()
+        contact.write_text(limits, "utf-8")
         file.write_text(text.replace("\nname: ", "\nname: Mended ", 1), "utf-8")
         taken = said("plan_reloaded")
         since = time.time()
@@ -57,10 +63,10 @@ def plan_broken(setting: Setting) -> Verdict:
         before = {by_plan[name] for name in over.ledger.asking(until=mended - 1) if name in by_plan}
         after = {by_plan[name] for name in over.ledger.asking(since=since + 1) if name in by_plan}
         return Verdict(
-            f"the plan was broken, then gone, for {mended - broken:.0f} s, then another one",
+            f"the plan was broken, then gone, then without limits, for {mended - broken:.0f} s, then another one",
             [
                 *over.promises,
-                Promise(all(refusals) and taken, "refused twice, then taken over, all told in the log"),
+                Promise(all(refusals) and taken, "refused three times, then taken over, all told in the log"),
                 Promise(
                     before == {bank.compiled.digest} and len(after) == 1 and not before & after,
                     f"every decision names its plan: {len(before)} before, {len(after)} other afterwards; meanwhile "
