@@ -85,7 +85,7 @@ def protected_from_deletion(made: Deployment) -> Iterator[str]:
     for resource in made.resources:
         if resource.can("deletion_protection") and resource.values["deletion_protection"] is not True:
             yield f"{resource.address}: deletion_protection is not true"
-        if resource.type in HOLDS_DATA and resource.address not in made.undestroyable and not _kept(resource):
+        if resource.type in HOLDS_DATA and not _kept(resource):
             yield f"{resource.address}: deletion_policy is {resource.values.get('deletion_policy')}"
         for switch in ("force_destroy", "delete_contents_on_destroy"):
             if resource.values.get(switch):

@@ -5,9 +5,9 @@ import json
 import sys
 from pathlib import Path
 
-from terraform_run import ROOT, Workspace, formatted, workspace
+from terraform_run import ROOT, Workspace, formatted, scanned, workspace
 
-COMMANDS = ("fmt", "validate", "test", "plan", "made")
+COMMANDS = ("fmt", "checkov", "validate", "test", "plan", "foresee", "apply")
 
 
 def main() -> int:
@@ -17,15 +17,16 @@ def main() -> int:
         "command", nargs="+", choices=COMMANDS, help="made: what an apply would make, with its plan"
     )
     parser.add_argument(
-        "--env", default="dev", help="name of a file in environments/ (plan, made); default: dev"
+        "--env", default="dev", help="name of a file in environments/ (plan, foresee, apply); default: dev"
     )
-    parser.add_argument("--json", type=Path, help="where the plan, or what was made, goes")
+    parser.add_argument("--json", type=Path, help="where the plan or the state goes")
     parser.add_argument("--source", type=Path, default=ROOT / "terraform", help="another configuration")
     arguments = parser.parse_args()
     try:
-        if "fmt" in arguments.command:
-            formatted(arguments.source)
-        if set(arguments.command) - {"fmt"}:
+        for command, look in (("fmt", formatted), ("checkov", scanned)):
+            if command in arguments.command:
+                look(arguments.source)
+        if set(arguments.command) - {"fmt", "checkov"}:
             with workspace(arguments.source) as ready:
                 for command in arguments.command:
                     _run(ready, command, arguments)
@@ -38,12 +39,12 @@ def main() -> int:
 def _run(ready: Workspace, command: str, arguments: argparse.Namespace) -> None:
     if command in ("validate", "test"):
         print(ready.validate() if command == "validate" else ready.test(), end="")
-    elif command in ("plan", "made"):
-        found = ready.plan(arguments.env) if command == "plan" else ready.make(arguments.env)
-        plan = found.get("plan", found)
-        print(*(change["address"] for change in plan["resource_changes"]), sep="\n")
-        if arguments.json:
-            arguments.json.write_text(json.dumps(found))
+        return
+    found = {"plan": ready.plan, "foresee": ready.foresee, "apply": ready.apply}[command](arguments.env)
+    if command == "plan":
+        print(*(change["address"] for change in found["resource_changes"]), sep="\n")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 Terraform finds it by the address in an environment variable, speaks its protocol to it, and checks all
 configuration itself: names, types, what is required, nesting, references. Here only what a schema cannot say is
 added: the values an attribute may have. A plan leaves unknown what a cloud would tell; an apply invents it, so that
-what is applied can be followed from one resource to the other.
+what is made can be followed from one resource to the other. A plan may foresee what an apply would invent.
 """
 
 import contextlib
@@ -12,6 +12,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent import futures
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -32,18 +33,27 @@ Leaf = Callable[[TypeJson, str], Any]
 """What an attribute becomes that the configuration leaves open, by its type and name."""
 
 
+@dataclass
+class Served:
+    """Providers that Terraform finds in this environment."""
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    foresee: bool = False
+    """Whether a plan says what an apply would invent, instead of leaving it unknown."""
+
+
 @contextlib.contextmanager
-def serve(schemas: Mapping[str, ProviderSchema]) -> Iterator[dict[str, str]]:
-    """Serve providers, by name; gives the environment in which Terraform uses them."""
+def serve(schemas: Mapping[str, ProviderSchema]) -> Iterator[Served]:
+    """Serve providers, by name, for as long as the context lasts."""
+    served = Served()
     with tempfile.TemporaryDirectory(prefix="nb-") as folder, contextlib.ExitStack() as stack:
         found = {}
         for name, schema in schemas.items():
-            socket = f"{folder}/{name}"
             server = grpc.server(
                 futures.ThreadPoolExecutor(8), options=[("grpc.max_receive_message_length", _MESSAGE_BYTES)]
             )
-            rpc.add_ProviderServicer_to_server(StandIn(schema), server)
-            server.add_insecure_port(f"unix://{socket}")
+            rpc.add_ProviderServicer_to_server(StandIn(schema, served), server)
+            server.add_insecure_port(f"unix://{folder}/{name}")
             server.start()
             stack.callback(server.stop, None)
             found[f"hashicorp/{name}"] = {
@@ -51,15 +61,17 @@ def serve(schemas: Mapping[str, ProviderSchema]) -> Iterator[dict[str, str]]:
                 "ProtocolVersion": 6,
                 "Pid": os.getpid(),
                 "Test": True,
-                "Addr": {"Network": "unix", "String": socket},
+                "Addr": {"Network": "unix", "String": f"{folder}/{name}"},
             }
-        yield {"TF_REATTACH_PROVIDERS": json.dumps(found)}
+        served.environment = {"TF_REATTACH_PROVIDERS": json.dumps(found)}
+        yield served
 
 
 class StandIn(rpc.ProviderServicer):  # type: ignore[misc]
     """The calls of Terraform's provider protocol that checks, plans and local applies make."""
 
-    def __init__(self, schema: ProviderSchema) -> None:
+    def __init__(self, schema: ProviderSchema, served: Served) -> None:
+        self._served = served
         self._resources = {name: entry["block"] for name, entry in schema["resource_schemas"].items()}
         self._data_sources = {name: entry["block"] for name, entry in schema["data_source_schemas"].items()}
         self._provider = schema["provider"]["block"]
@@ -103,8 +115,12 @@ class StandIn(rpc.ProviderServicer):  # type: ignore[misc]
         proposed, prior = _decoded(request.proposed_new_state), _decoded(request.prior_state)
         if proposed is not None:
             block = self._resources[request.type_name]
-            leaf: Leaf = (lambda kind, name: _UNKNOWN) if prior is None else (lambda kind, name: None)
-            proposed = _filled(block, with_defaults(block, proposed, self._settings), leaf, request.type_name)
+            proposed = with_defaults(block, proposed, self._settings)
+            if prior is None and self._served.foresee:
+                proposed = self._settled(block, proposed, request.type_name)
+            else:
+                left = _UNKNOWN if prior is None else None
+                proposed = _filled(block, proposed, lambda kind, name: left, request.type_name)
         return pb.PlanResourceChange.Response(planned_state=_encoded(proposed), legacy_type_system=True)
 
     def ApplyResourceChange(self, request: Any, context: Any) -> Any:  # noqa: N802

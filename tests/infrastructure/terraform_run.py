@@ -13,9 +13,11 @@ from typing import Any
 
 import terraform_provider
 import terraform_schema
+from terraform_provider import Served
 from terraform_schema import ProviderSchema
 
 ROOT = Path(__file__).resolve().parents[2]
+CHECKOV = ROOT / ".venv-infra" / "checkov" / "bin" / "checkov"
 CACHE = ROOT / ".venv-infra" / "schemas"
 _BLOCK = re.compile(
     r'^\s*(?:resource|data|mock_resource|mock_data|override_resource|override_data)\s+"(google_\w+)"', re.M
@@ -39,12 +41,27 @@ def formatted(folder: Path) -> None:
         raise RuntimeError(f"terraform fmt would change:\n{done.stdout}{done.stderr}")
 
 
+def scanned(folder: Path) -> None:
+    """Look for what checkov knows to be unsafe; raises RuntimeError with what it found, or could not read."""
+    config = str(folder / ".checkov.yaml")
+    command = [str(CHECKOV), "--directory", str(folder), "--config-file", config, "--output", "json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        report = json.loads(done.stdout)
+        summary, failed = report["summary"], report["results"]["failed_checks"]
+    except (ValueError, LookupError, TypeError) as error:
+        raise RuntimeError(f"checkov did not run:\n{done.stdout[-2000:]}{done.stderr[-2000:]}") from error
+    found = ["{check_id} {file_path} {resource}: {check_name}".format_map(one) for one in failed]
+    if found or summary["parsing_errors"] or not summary["passed"]:
+        raise RuntimeError("\n".join([f"checkov says {summary}", *found]))
+
+
 class Workspace:
     """A configuration that can be checked: `terraform` and what it reads of the project beside it."""
 
-    def __init__(self, folder: Path, environment: dict[str, str], schemas: dict[str, ProviderSchema]) -> None:
-        self.folder, self._schemas = folder, schemas
-        self._environment = _QUIET | environment | {"TF_DATA_DIR": str(folder.parent / ".data")}
+    def __init__(self, folder: Path, served: Served, schemas: dict[str, ProviderSchema]) -> None:
+        self.folder, self._served, self._schemas = folder, served, schemas
+        self._environment = _QUIET | dict(served.environment) | {"TF_DATA_DIR": str(folder.parent / ".data")}
 
     def terraform(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run a command of Terraform there."""
@@ -67,41 +84,23 @@ class Workspace:
         return self.told("test", "-no-color")
 
     def plan(self, environment: str) -> Any:
-        """The plan of an environment, as JSON; prior state counts."""
+        """The plan of an environment, as JSON; what was applied before counts."""
         self.told("plan", *_SILENT, f"-var-file=environments/{environment}.tfvars", "-out=made.tfplan")
         return json.loads(self.told("show", "-json", "made.tfplan"))
 
-    def apply(self) -> Any:
-        """Apply the plan just made to a state of nothing real; the state as JSON, with every value known."""
+    def foresee(self, environment: str) -> Any:
+        """The plan of an environment with every value known, and the schemas that it is of."""
+        self._served.foresee = True
+        try:
+            return {"plan": self.plan(environment), "schemas": self._schemas}
+        finally:
+            self._served.foresee = False
+
+    def apply(self, environment: str) -> Any:
+        """Plan and apply an environment to a state of nothing real; the state as JSON."""
+        self.plan(environment)
         self.told("apply", *_SILENT, "made.tfplan")
         return json.loads(self.told("show", "-json"))
-
-    def make(self, environment: str) -> Any:
-        """Plan and apply an environment from nothing: its variables, plan and state, and the schemas they are of."""
-        for state in self.folder.glob("terraform.tfstate*"):
-            state.unlink()
-        plan = self.plan(environment)
-        variables = {name: entry.get("value") for name, entry in plan["variables"].items()}
-        state = self.apply()
-        return {
-            "variables": variables,
-            "plan": plan,
-            "state": state,
-            "undestroyable": self.undestroyable(environment),
-            "schemas": self._schemas,
-        }
-
-    def undestroyable(self, environment: str) -> list[str]:
-        """Addresses of what was made that Terraform refuses to destroy, whatever the provider would say."""
-        done = self.terraform(
-            "plan", "-destroy", "-json", *_SILENT, f"-var-file=environments/{environment}.tfvars"
-        )
-        said = [json.loads(line).get("diagnostic", {}).get("detail", "") for line in done.stdout.splitlines()]
-        return [
-            found[1]
-            for detail in said
-            if (found := re.match(r"Resource (.+) has lifecycle.prevent_destroy", detail))
-        ]
 
 
 @contextlib.contextmanager
@@ -111,7 +110,7 @@ def workspace(source: Path = ROOT / "terraform") -> Iterator[Workspace]:
     schemas = {name: terraform_schema.load(name, types, CACHE) for name in terraform_schema.PACKAGES}
     with (
         tempfile.TemporaryDirectory(prefix="nextbeam-terraform-") as made,
-        terraform_provider.serve(schemas) as environment,
+        terraform_provider.serve(schemas) as served,
     ):
         for entry in ROOT.iterdir():
             if entry.name != "terraform" and not entry.name.startswith("."):
@@ -119,6 +118,6 @@ def workspace(source: Path = ROOT / "terraform") -> Iterator[Workspace]:
         folder = Path(made, "terraform")
         shutil.copytree(source, folder, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
         (folder / "backend_override.tf").write_text(_LOCAL)
-        ready = Workspace(folder, environment, schemas)
+        ready = Workspace(folder, served, schemas)
         ready.told("init", "-no-color", "-input=false")
         yield ready

@@ -45,19 +45,19 @@ class Deployment:
     resources: tuple[Resource, ...]
     ids: Mapping[str, str] = field(default_factory=dict)
     """Type of each resource by its id."""
-    undestroyable: frozenset[str] = frozenset()
-    """Addresses of resources that Terraform itself refuses to destroy."""
 
     @classmethod
     def of(cls, environment: str, made: Json) -> "Deployment":
-        """From what `terraform_check.py made` writes: variables, state and schemas."""
+        """From what `terraform_check.py foresee` writes: a plan, and the schemas it is of."""
+        plan = made["plan"]
         resources = tuple(
             Resource(entry["address"], entry["type"], entry["values"], _schema(made["schemas"], entry))
-            for entry in _entries(made["state"].get("values", {}).get("root_module", {}))
+            for entry in _entries(plan["planned_values"]["root_module"])
             if entry["mode"] == "managed" and entry["type"].startswith("google_")
         )
         ids = {resource.values["id"]: resource.type for resource in resources if resource.values.get("id")}
-        return cls(environment, made["variables"], resources, ids, frozenset(made["undestroyable"]))
+        variables = {name: entry.get("value") for name, entry in plan["variables"].items()}
+        return cls(environment, variables, resources, ids)
 
     def of_type(self, *types: str) -> list[Resource]:
         """The resources of these types."""

@@ -11,12 +11,17 @@ pytestmark = needs_terraform
 
 @pytest.fixture(scope="module")
 def accepted(tmp_path_factory):
-    return written("made", source=FIXTURES / "accepted", to=tmp_path_factory.mktemp("made") / "made.json")
+    return written("foresee", source=FIXTURES / "accepted", to=tmp_path_factory.mktemp("made") / "plan.json")
 
 
 @pytest.fixture(scope="module")
 def deployment(accepted):
     return Deployment.of("dev", accepted)
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory):
+    return written("apply", source=FIXTURES / "accepted", to=tmp_path_factory.mktemp("made") / "state.json")
 
 
 @pytest.fixture(scope="module")
@@ -129,8 +134,9 @@ def test_only_what_has_a_fault_is_refused(refused):
     assert refused.count("Error: ") == len(FAULTS)
 
 
-def test_a_plan_leaves_open_what_only_the_cloud_can_tell(accepted):
-    changes = {change["address"]: change["change"] for change in accepted["plan"]["resource_changes"]}
+def test_a_plan_leaves_open_what_only_the_cloud_can_tell(tmp_path):
+    plan = written("plan", source=FIXTURES / "accepted", to=tmp_path / "plan.json")
+    changes = {change["address"]: change["change"] for change in plan["resource_changes"]}
     topic = changes["google_pubsub_topic.signals"]
     assert topic["after_unknown"]["kms_key_name"] is True
     assert topic["after"]["project"] == "a-bank"
@@ -144,10 +150,15 @@ def test_what_is_made_can_be_followed_from_one_resource_to_the_other(deployment)
     assert members == {"serviceAccount:worker@a-bank.iam.gserviceaccount.com"}
 
 
-def test_what_is_only_written_is_not_in_the_state(accepted):
-    assert "never kept" not in json.dumps(accepted["state"])
+def test_what_is_foreseen_is_what_an_apply_makes(deployment, state):
+    made = {entry["address"]: entry["values"] for entry in state["values"]["root_module"]["resources"]}
+    assert {resource.address: resource.values for resource in deployment.resources}.items() <= made.items()
+
+
+def test_what_is_only_written_is_not_in_the_state(state):
+    assert "never kept" not in json.dumps(state)
 
 
 def test_a_second_plan_changes_nothing(tmp_path):
-    plan = written("made", "plan", source=FIXTURES / "accepted", to=tmp_path / "plan.json")
+    plan = written("apply", "plan", source=FIXTURES / "accepted", to=tmp_path / "plan.json")
     assert {tuple(change["change"]["actions"]) for change in plan["resource_changes"]} == {("no-op",)}
