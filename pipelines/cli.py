@@ -12,6 +12,7 @@ from pipelines.cli_audit import add_audit
 from pipelines.cli_dead_letters import add_dead_letters
 from pipelines.cli_deploy import add_deploy
 from pipelines.cli_export import add_export
+from pipelines.cli_heartbeat import add_heartbeat
 from pipelines.cli_live import add_live
 from pipelines.cli_plan import add_plan
 from pipelines.cli_report import add_report
@@ -77,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     add_export(commands)
     add_live(commands)
     add_dead_letters(commands)
+    add_heartbeat(commands)
     add_deploy(commands)
     _add_demo(commands)
     return parser

@@ -22,11 +22,13 @@ from pipelines.flags import Config, add_arguments
 from pipelines.locate import OUTPUTS, UsageError
 from pipelines.options import beam_options
 from pipelines.stream_flags import StreamConfig, add_stream_arguments, streams
-from schemas import DeadLetter, Decision, Feedback, SessionContext
+from schemas import DeadLetter, Decision, Feedback, Heartbeat, SessionContext
 from transforms.bigquery import WriteBigQuery
 from transforms.decide import DecideChained, DecideNextBestAction
 from transforms.decode import DecodeOutcomes, DecodeSignals
+from transforms.heartbeats import AnswerHeartbeats
 from transforms.log_probabilities import LogProbabilities
+from transforms.logs import LogPolicy
 from transforms.messages import PublishRecords
 from transforms.plan_source import PlanSource
 from transforms.sealing import Seal
@@ -42,6 +44,7 @@ class Records(NamedTuple):
     feedback: PCollection[Feedback]
     sessions: PCollection[SessionContext]
     dead_letters: PCollection[DeadLetter]
+    heartbeats: PCollection[Heartbeat]
 
 
 @no_annotations  # Beam cannot check a NamedTuple of PCollections; mypy can.
@@ -67,6 +70,7 @@ def build(
         feedback=decided.feedback | "SealFeedback" >> Seal(Feedback),
         sessions=decided.sessions,
         dead_letters=dead_letters,
+        heartbeats=decided.heartbeats,
     )
 
 
@@ -84,9 +88,11 @@ def connect_topics(pipeline: beam.Pipeline, config: StreamConfig) -> None:
     signals = pipeline | "ReadSignals" >> ReadSubscription(config.signals_subscription)
     outcomes = pipeline | "ReadOutcomes" >> ReadSubscription(config.outcomes_subscription)
     records = build(signals, outcomes, config)
+    records.heartbeats | "AnswerHeartbeats" >> AnswerHeartbeats(config.heartbeats_topic)
+    log = LogPolicy(config.log_pepper, config.log_decisions)
     topics = {"decisions": config.decisions_topic, "feedback": config.feedback_topic}
     refused = [
-        getattr(records, name) | f"Publish_{name}" >> PublishRecords(topic, step=f"Publish_{name}")
+        getattr(records, name) | f"Publish_{name}" >> PublishRecords(topic, step=f"Publish_{name}", log=log)
         for name, topic in topics.items()
     ]
     tables = [name for name in OUTPUTS if name != "dead_letters"] if config.dataset else []
@@ -95,7 +101,8 @@ def connect_topics(pipeline: beam.Pipeline, config: StreamConfig) -> None:
     if config.dataset:
         unwritten = letters | "Write_dead_letters" >> _write(config, "dead_letters")
         letters = (letters, unwritten) | "EveryDeadLetter" >> beam.Flatten()
-    letters | "Publish_dead_letters" >> PublishRecords(config.dead_letters_topic, step="Publish_dead_letters")
+    published = PublishRecords(config.dead_letters_topic, step="Publish_dead_letters", log=log)
+    letters | "Publish_dead_letters" >> published
 
 
 def _write(config: StreamConfig, name: str) -> WriteBigQuery:

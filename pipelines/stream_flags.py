@@ -26,14 +26,19 @@ TOPICS = {
     "dead_letters_topic": "topic that dead letters are published to",
 }
 
+OPTIONAL_TOPICS = {
+    "heartbeats_topic": "topic that heartbeats are answered on; without it they are only counted and logged",
+}
+
 READY = "reading; Ctrl-C stops"
 """What a local job says once it reads."""
 
 _LONGEST_S = 1e10
 """Some three centuries: event times end in 2100."""
-_PATH = re.compile(r"projects/[^/]+/(?P<kind>subscriptions|topics)/[A-Za-z][\w.~%+-]{2,254}")
-_SHORT = re.compile(r"[A-Za-z][\w.~%+-]{2,254}")
-_DATASET = re.compile(r"(?:(?P<project>[a-z][a-z0-9-]{4,28}[a-z0-9])[.:])?(?P<dataset>\w{1,1024})")
+PATH = re.compile(r"projects/[^/]+/(?P<kind>subscriptions|topics)/[A-Za-z][\w.~%+-]{2,254}")
+SHORT = re.compile(r"[A-Za-z][\w.~%+-]{2,254}")
+_PEPPER = re.compile(r"env:[A-Za-z_]\w*|projects/[^/]+/secrets/[\w-]+/versions/(\d+|latest)")
+DATASET = re.compile(r"(?:(?P<project>[a-z][a-z0-9-]{4,28}[a-z0-9])[.:])?(?P<dataset>\w{1,1024})")
 
 
 def add_stream_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +47,7 @@ def add_stream_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--{name}", metavar="SUBSCRIPTION", help=f"{text}; a path, or a name in --project"
         )
-    for name, text in TOPICS.items():
+    for name, text in {**TOPICS, **OPTIONAL_TOPICS}.items():
         parser.add_argument(f"--{name}", metavar="TOPIC", help=f"{text}; a path, or a name in --project")
     parser.add_argument(
         "--bigquery_dataset",
@@ -69,6 +74,30 @@ def add_stream_arguments(parser: argparse.ArgumentParser) -> None:
         help="how far event times may be ahead of publication; what is further is a dead letter "
         "(default: session.late of the plan)",
     )
+    _add_telling(parser)
+
+
+def _add_telling(parser: argparse.ArgumentParser) -> None:
+    """The flags of what a job tells of itself."""
+    parser.add_argument(
+        "--log_pepper",
+        metavar="SOURCE",
+        help="key of customers' pseudonyms in logs: env:NAME, or projects/PROJECT/secrets/SECRET/versions/VERSION; "
+        "without it logs do not say whose a record was",
+    )
+    parser.add_argument(
+        "--log_decisions",
+        type=float,
+        default=0.01,
+        metavar="SHARE",
+        help="share of decisions that logs tell of, 0 to 1 (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--metrics_port",
+        type=int,
+        metavar="PORT",
+        help="where a job on this machine serves its metrics, in the text format of Prometheus (default: nowhere)",
+    )
 
 
 @dataclass(frozen=True)
@@ -91,6 +120,10 @@ class StreamConfig:
     composition: str = "fused"
     keys: "tuple[TrustedKey, ...]" = ()
     """Who may approve plans, the first and those that follow; none: anybody who can write there."""
+    heartbeats_topic: str | None = None
+    log_pepper: str | None = None
+    log_decisions: float = 0.0
+    metrics_port: int | None = None
 
     @classmethod
     def of(cls, args: argparse.Namespace, project: str | None) -> "StreamConfig":
@@ -137,7 +170,25 @@ class StreamConfig:
             decisions_topic=topic("decisions_topic"),
             feedback_topic=topic("feedback_topic"),
             dead_letters_topic=topic("dead_letters_topic"),
+            heartbeats_topic=topic("heartbeats_topic") if args.heartbeats_topic else None,
+            log_pepper=_pepper(args.log_pepper),
+            log_decisions=_share(args.log_decisions),
+            metrics_port=args.metrics_port,
         )
+
+
+def _pepper(source: str | None) -> str | None:
+    if source is not None and not _PEPPER.fullmatch(source):
+        raise UsageError(
+            f"--log_pepper: {source!r} is neither env:NAME nor projects/PROJECT/secrets/SECRET/versions/VERSION"
+        )
+    return source
+
+
+def _share(share: float) -> float:
+    if not 0 <= share <= 1:
+        raise UsageError("--log_decisions: a share is between 0 and 1")
+    return share
 
 
 def _ahead(seconds: float | None) -> float | None:
@@ -148,7 +199,7 @@ def _ahead(seconds: float | None) -> float | None:
 
 def streams(args: argparse.Namespace) -> bool:
     """Whether the flags ask for a streaming job."""
-    return any(vars(args).get(name) for name in [*SUBSCRIPTIONS, *TOPICS])
+    return any(vars(args).get(name) for name in [*SUBSCRIPTIONS, *TOPICS, *OPTIONAL_TOPICS])
 
 
 def _refuse_files(given: Mapping[str, object]) -> None:
@@ -158,10 +209,10 @@ def _refuse_files(given: Mapping[str, object]) -> None:
 
 
 def _path(flag: str, name: str, kind: str, project: str | None) -> str:
-    found = _PATH.fullmatch(name)
+    found = PATH.fullmatch(name)
     if found and found["kind"] == kind:
         return name
-    if not _SHORT.fullmatch(name):
+    if not SHORT.fullmatch(name):
         raise UsageError(
             f"--{flag}: {name!r} is neither projects/PROJECT/{kind}/NAME nor a name of three characters or more"
         )
@@ -171,7 +222,7 @@ def _path(flag: str, name: str, kind: str, project: str | None) -> str:
 
 
 def _dataset(name: str, project: str | None) -> str:
-    found = _DATASET.fullmatch(name)
+    found = DATASET.fullmatch(name)
     if not found:
         raise UsageError(f"--bigquery_dataset: {name!r} is not DATASET or PROJECT.DATASET")
     if not (found["project"] or project):

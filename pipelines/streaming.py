@@ -1,10 +1,10 @@
 """Run the pipeline between topics, until it is stopped."""
 
 import argparse
-import logging
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import apache_beam as beam
@@ -26,6 +26,7 @@ from pipelines.decisioning import connect_topics
 from pipelines.deploy.settings import check, check_launcher, on_dataflow, settle
 from pipelines.local.direct_runner import fit_for_streaming
 from pipelines.locate import UsageError
+from pipelines.observability.endpoint import metrics_served
 from pipelines.options import beam_options
 from pipelines.provisioning.endpoints import Endpoints
 from pipelines.provisioning.resources import Names, Resources
@@ -33,10 +34,10 @@ from pipelines.provisioning.views import publish_limits
 from pipelines.sql.limits import plan_limits
 from pipelines.stopping import stop_requested
 from pipelines.stream_flags import READY, StreamConfig
+from transforms.logs import tell, to_stderr
 from transforms.metrics import counted
 from transforms.plan_source import PlanSource
 
-_LOGGER = logging.getLogger(__name__)
 _LOOK_S = 5.0
 
 LOCAL_RUNNER = "BundleBasedDirectRunner"
@@ -94,14 +95,18 @@ def _submit(config: StreamConfig, options: PipelineOptions) -> None:
 
 def _run_here(config: StreamConfig, options: PipelineOptions) -> int:
     failed: list[BaseException] = []
-    with stop_requested() as stop:
+    to_stderr()
+    with stop_requested() as stop, ExitStack() as beside:
         result = start(config, options)
+        served = beside.enter_context(metrics_served(config.metrics_port, lambda: counted(result)))
+        if served:
+            print(f"metrics: {served}", file=sys.stderr)
         print(READY, file=sys.stderr, flush=True)
-        for beside in (
+        for thread in (
             threading.Thread(target=_wait, args=(result, failed, stop), daemon=True),
             threading.Thread(target=_Promises(config).keep, args=(stop,), daemon=True),
         ):
-            beside.start()
+            thread.start()
         stop.wait()
     if failed:
         raise failed[0]
@@ -141,11 +146,11 @@ class _Promises:
             publish_limits(plan_limits(plan.spec, plan.digest), resources, Endpoints.from_environment())
             self._published = plan.digest
         except (GoogleAPIError, RequestException) as error:
-            _LOGGER.warning(
-                "the limits of plan %s are not in %s.plan_limits yet (%s): cap_breaches cannot tell its breaches",
-                plan.digest,
-                self._config.dataset,
-                type(error).__name__,
+            tell(
+                "limits_unpublished",
+                plan_digest=plan.digest,
+                table=f"{self._config.dataset}.plan_limits",
+                error=type(error).__name__,
             )
             self._published = plan.digest if isinstance(error, NotFound) else ""
 

@@ -11,6 +11,7 @@ from schemas.common import ContactState, Direction, MessageClass, OutcomeKind, S
 from schemas.dead_letter import DeadLetter, Reason
 from schemas.decision import Candidate, Contribution, Decision, LedgerNote, Offer, Price, Removal
 from schemas.feedback import Feedback
+from schemas.heartbeat import Heartbeat
 from schemas.outcome import Outcome
 from schemas.request import ContextSnapshot, DecisionRequest
 from schemas.session import SessionContext, SessionSummary
@@ -25,6 +26,7 @@ CONTRACTS = (
     Decision,
     Feedback,
     DeadLetter,
+    Heartbeat,
 )
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "DecisionRequest",
     "Direction",
     "Feedback",
+    "Heartbeat",
     "LedgerNote",
     "MessageClass",
     "Offer",

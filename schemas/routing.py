@@ -11,6 +11,7 @@ from schemas.dead_letter import DeadLetter
 from schemas.decision import Decision
 from schemas.derivation.fields import Field, fields_of
 from schemas.feedback import Feedback
+from schemas.heartbeat import Heartbeat
 
 LONGEST = 1024
 """Bytes that Pub/Sub takes as the value of an attribute."""
@@ -42,7 +43,7 @@ def _count(fields: Iterable[Field]) -> int:
 
 
 def attributes(record: msgspec.Struct) -> Attributes:
-    """The attributes of a decision, a feedback or a dead letter. No value is longer than Pub/Sub takes.
+    """The attributes of a decision, a feedback, a dead letter or a heartbeat. No value is longer than Pub/Sub takes.
 
     `schema` and `schema_version` say how to read the record. What is several (the channels of a decision's offers)
     is joined by commas; `to_CHANNEL` is there for each channel offered in, since filters cannot look into a list.
@@ -80,6 +81,14 @@ def _of_feedback(feedback: Feedback) -> Attributes:
     }
 
 
+def _of_heartbeat(heartbeat: Heartbeat) -> Attributes:
+    return {
+        "heartbeat_id": heartbeat.heartbeat_id,
+        "plan_digest": heartbeat.plan_digest,
+        TRACE: _trace(heartbeat.trace),
+    }
+
+
 def _of_dead_letter(letter: DeadLetter) -> Attributes:
     return {"reason": letter.reason, "step": letter.step}
 
@@ -88,6 +97,7 @@ _ATTRIBUTES: dict[type, Callable[[Any], Attributes]] = {
     Decision: _of_decision,
     Feedback: _of_feedback,
     DeadLetter: _of_dead_letter,
+    Heartbeat: _of_heartbeat,
 }
 
 

@@ -6,7 +6,7 @@ import apache_beam as beam
 from apache_beam.pvalue import PCollection
 from apache_beam.typehints.decorators import no_annotations
 
-from schemas import DeadLetter, Decision, Feedback, SessionContext
+from schemas import DeadLetter, Decision, Feedback, Heartbeat, SessionContext
 from transforms.arbitration import Arbitrate
 from transforms.contact_policy import ApplyContactPolicy, LedgerInput
 from transforms.engagement_policy import ApplyEngagementPolicy
@@ -24,6 +24,7 @@ class Decided(NamedTuple):
     feedback: PCollection[Feedback]
     sessions: PCollection[SessionContext]
     dead_letters: PCollection[DeadLetter]
+    heartbeats: PCollection[Heartbeat]
 
 
 class DecideNextBestAction(beam.PTransform[Events, Decided]):
@@ -53,7 +54,9 @@ class DecideNextBestAction(beam.PTransform[Events, Decided]):
             host=self._host,
             together=self._plan.shares_capacity,
         )
-        return Decided(folded.decisions, folded.feedback, folded.sessions, folded.dead_letters)
+        return Decided(
+            folded.decisions, folded.feedback, folded.sessions, folded.dead_letters, folded.heartbeats
+        )
 
 
 class DecideChained(beam.PTransform[Events, Decided]):
@@ -83,7 +86,9 @@ class DecideChained(beam.PTransform[Events, Decided]):
             self._plan, host=self._host
         )
         dead_letters = (context.dead_letters, contacts.dead_letters) | "DeadLetters" >> beam.Flatten()
-        return Decided(contacts.decisions, contacts.feedback, context.sessions, dead_letters)
+        return Decided(
+            contacts.decisions, contacts.feedback, context.sessions, dead_letters, context.heartbeats
+        )
 
 
 _OUTPUTS = {
@@ -91,4 +96,5 @@ _OUTPUTS = {
     "feedback": Feedback,
     "sessions": SessionContext,
     "dead_letters": DeadLetter,
+    "heartbeats": Heartbeat,
 }

@@ -15,6 +15,7 @@ from apache_beam.typehints.decorators import no_annotations
 from models.decoding import Decoder, Rejection, Skipped, dead_letter
 from models.decoding.decoder import MAX_BYTES
 from models.mapping import Contract, load_mapping
+from models.observability.heartbeats import is_heartbeat
 from models.observability.metrics import DECODING_REASONS, SIGNALS_SKIPPED, read, rejected
 from models.plan.spec import PlanSpec
 from models.times import Micros, duration
@@ -187,5 +188,7 @@ class _DecodeFn(DiscreetFn):
             return Rejection(
                 Reason.BAD_TIME, f"$.occurred_at: more than {self._ahead} ahead of its publication"
             )
+        if isinstance(event, Signal) and is_heartbeat(event) and published is not None:
+            event = msgspec.structs.replace(event, occurred_at=published)
         trace = _trace(event.trace, message)
         return event if trace == event.trace else msgspec.structs.replace(event, trace=trace)

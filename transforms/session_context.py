@@ -6,7 +6,7 @@ import apache_beam as beam
 from apache_beam.pvalue import PCollection
 from apache_beam.typehints.decorators import no_annotations
 
-from schemas import DeadLetter, DecisionRequest, Outcome, SessionContext, Signal
+from schemas import DeadLetter, DecisionRequest, Heartbeat, Outcome, SessionContext, Signal
 from transforms.fold_per_key import Host
 from transforms.keys import fold_by_customer
 from transforms.plan_source import PlanSource
@@ -26,6 +26,7 @@ class Context(NamedTuple):
     ledger_events: Events
     sessions: PCollection[SessionContext]
     dead_letters: PCollection[DeadLetter]
+    heartbeats: PCollection[Heartbeat]
 
 
 class BuildSessionContext(beam.PTransform[Events, Context]):
@@ -54,6 +55,7 @@ class BuildSessionContext(beam.PTransform[Events, Context]):
             ledger_events=Events(signals=folded.signals, outcomes=folded.outcomes),
             sessions=folded.sessions,
             dead_letters=folded.dead_letters,
+            heartbeats=folded.heartbeats,
         )
 
 
@@ -63,4 +65,5 @@ _OUTPUTS = {
     "outcomes": Outcome,
     "sessions": SessionContext,
     "dead_letters": DeadLetter,
+    "heartbeats": Heartbeat,
 }

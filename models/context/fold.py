@@ -27,6 +27,7 @@ from models.features import NOTHING, FeatureProgram, FeatureTable, Slots
 from models.features.memory import holds
 from models.folds import Counted, Output
 from models.identity import FINGERPRINT_BYTES, decision_id, fingerprint
+from models.observability.heartbeats import answer, is_heartbeat
 from models.plan.expressions import Filters, Triggers, compile_filters, compile_triggers
 from models.plan.facts import customer_facts
 from models.plan.spec import PlanSpec, TriggerSpec
@@ -89,11 +90,13 @@ class ContextFold:
     def step(self, state: ContextState, event: Event) -> tuple[ContextState, list[Output]]:
         """Fold one event.
 
-        Outputs: DUPLICATE; or a dead letter and DEAD, after the signal itself if it is too late and may suppress
-        something; or the outcome itself, for the ledger; or the sessions that had to end early, the signal itself if
-        it may suppress something, and then a request or OBSERVED.
+        Outputs: the answer to a heartbeat and OBSERVED; or DUPLICATE; or a dead letter and DEAD, after the signal
+        itself if it is too late and may suppress something; or the outcome itself, for the ledger; or the sessions
+        that had to end early, the signal itself if it may suppress something, and then a request or OBSERVED.
         """
         at, kind, event_id = self.order(event)
+        if isinstance(event, Signal) and is_heartbeat(event):
+            return self._answer(state, event, at)
         mark = fingerprint(f"{kind}{event_id}")
         if holds(state.recent, mark):
             return state, [Counted.DUPLICATE]
@@ -164,6 +167,18 @@ class ContextFold:
         place = (session.started_at, session.number) if session else None
         customer = customer_of(state.facts)
         return self.program.values(at, event, customer, place, slots, slots, state.series, state.series)
+
+    def _answer(
+        self, state: ContextState, heartbeat: Signal, at: Micros
+    ) -> tuple[ContextState, list[Output]]:
+        """Count a heartbeat and say so. It is never late or a duplicate: each has to be answered."""
+        state = msgspec.structs.replace(
+            state,
+            customer_id=heartbeat.customer_id,
+            clock=max(state.clock, at),
+            sequence=state.sequence + 1,
+        )
+        return state, [answer(heartbeat, state.sequence, self.digest), Counted.OBSERVED]
 
     def _refusal(self, state: ContextState, event: Event, at: Micros) -> DeadLetter | None:
         """Why the event cannot be taken in, if it cannot."""

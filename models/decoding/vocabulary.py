@@ -6,6 +6,7 @@ from typing import Any
 
 from models.decoding.json_text import scalar_faults
 from models.decoding.rejection import ROOT, Rejection, kind_but_whole, kind_of, refuse, step
+from models.observability import heartbeats
 from models.plan.facts import customer_facts
 from models.plan.spec import FieldSpec, PlanSpec
 from models.times import Micros, moment
@@ -90,7 +91,7 @@ class _SignalVocabulary:
             and (not self._pages or signal.page is None or signal.page in self._pages)
             and (not signal.placements or self._placements.issuperset(signal.placements))
         ):
-            return next(self._unknown(signal))
+            return _heartbeat(signal) if heartbeats.is_heartbeat(signal) else next(self._unknown(signal))
         if signal.type != PROFILE and (self._required or self._page_required):
             return next(self._missing(signal), None)
         return None
@@ -134,6 +135,16 @@ class _facts:  # noqa: N801  (used as a function that remembers what it was made
             ):
                 return False
         return True
+
+
+def _heartbeat(signal: Signal) -> Rejection | None:
+    """A heartbeat is no plan's: no plan knows its names."""
+    why = heartbeats.fault(signal)
+    return (
+        None
+        if why is None
+        else refuse(Reason.OUT_OF_RANGE, f"{ROOT}.{why.partition(':')[0]}", why.partition(": ")[2])
+    )
 
 
 def _number_fault(value: Any, path: str) -> Rejection | None:

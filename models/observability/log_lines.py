@@ -32,7 +32,7 @@ FORMS: Mapping[str, re.Pattern[str]] = MappingProxyType(
         "plan_digest": re.compile(_HEX),
         "model_digest": re.compile(f"{_HEX}|none"),
         "customer": re.compile("[0-9a-f]{24}"),
-        "heartbeat": re.compile("[0-9a-f]{32}"),
+        "heartbeat": re.compile("[0-9a-f]{32}|scheduled"),
         "age_ms": re.compile(r"\d{1,12}"),
         "table": re.compile(r"[\w.:-]{1,200}"),
         "error": re.compile(r"[A-Za-z_]\w{0,63}( \d{3})?"),

@@ -15,6 +15,9 @@ DEAD_LETTER = "dead-letter"
 UNDELIVERED = "undelivered"
 """What a consumer of ours refused again and again, as it was: no envelope, so not among the dead letters."""
 
+HEARTBEATS = "heartbeats"
+"""Answers to heartbeats: no channel reads them."""
+
 DAY = timedelta(days=1)
 _LABELS = {"app": "nextbeam"}
 
@@ -93,6 +96,7 @@ TOPICS = (
     Topic(FEEDBACK, "feedback"),
     Topic(DEAD_LETTER, "dead_letter"),
     Topic(UNDELIVERED, None),
+    Topic(HEARTBEATS, "heartbeat"),
 )
 
 # Of the pipeline's own two: it acknowledges what it has made a dead letter, so nothing is ever refused.
@@ -102,6 +106,7 @@ SUBSCRIPTIONS = (
     Subscription("decisions-channels", DECISIONS, ack_deadline_s=30, attempts=5),
     Subscription("dead-letter-review", DEAD_LETTER, ack_deadline_s=600),
     Subscription("undelivered-review", UNDELIVERED, ack_deadline_s=600),
+    Subscription("heartbeats-watch", HEARTBEATS, ack_deadline_s=10, retention=DAY / 24),
 )
 
 TABLES = (

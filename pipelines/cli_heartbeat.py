@@ -1,0 +1,80 @@
+"""`nextbeam heartbeat`: is the job there, and how long does it take?"""
+
+import argparse
+import json
+from typing import TYPE_CHECKING
+
+from pipelines.commands import add_command
+from pipelines.locate import UsageError
+
+if TYPE_CHECKING:
+    from pipelines.commands import Commands
+    from pipelines.observability.heartbeat import Beat, Heart
+
+_EXAMPLE = """examples:
+  nextbeam heartbeat --project bank-prod --once
+  nextbeam heartbeat --every 60
+
+One line of JSON per heartbeat. It is a signal of its own kind: it goes through decoding, the shuffle and the keyed
+step, is decided by no rule and reaches no customer, table or limit. Exit 1: one was not answered in time.
+PUBSUB_EMULATOR_HOST names an emulator; without it --project names a project of the cloud."""
+
+
+def add_heartbeat(commands: "Commands") -> None:
+    """Add the command."""
+    text = "send a synthetic signal through a running job, and wait for its answer"
+    parser = add_command(commands, "heartbeat", _heartbeat, text, _EXAMPLE)
+    often = parser.add_mutually_exclusive_group()
+    often.add_argument("--once", action="store_true", help="one heartbeat (the default)")
+    often.add_argument(
+        "--every", type=float, metavar="SECONDS", help="one each so many seconds, until Ctrl-C"
+    )
+    parser.add_argument("--project", default="local-dev", help="project of the topics (default: %(default)s)")
+    parser.add_argument("--prefix", default="", help="what the names of topics begin with (default: nothing)")
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="how long to wait (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--sender", default="cli", metavar="NAME", help="whose heartbeat it is (default: %(default)s)"
+    )
+
+
+def _heartbeat(args: argparse.Namespace, _: list[str]) -> int:
+    if args.timeout <= 0 or (args.every is not None and args.every <= 0):
+        raise UsageError("--timeout and --every: give seconds, more than 0")
+    from pipelines.observability.heartbeat import Heart  # noqa: PLC0415  (it imports clients of the cloud)
+    from pipelines.provisioning import Names  # noqa: PLC0415
+    from pipelines.provisioning.endpoints import Endpoints  # noqa: PLC0415
+    from pipelines.provisioning.resources import SIGNALS  # noqa: PLC0415
+
+    names = Names(args.project, prefix=args.prefix)
+    answers = names.subscription("heartbeats-watch")
+    heart = Heart(Endpoints.from_environment(), names.topic(SIGNALS), answers, args.sender)
+    if args.every is None:
+        return 0 if _told(heart.beat(args.timeout)) else 1
+    return _keep_beating(heart, args.every, args.timeout)
+
+
+def _keep_beating(heart: "Heart", every_s: float, timeout_s: float) -> int:
+    from pipelines.stopping import stop_requested  # noqa: PLC0415
+
+    missed = False
+    with stop_requested() as stop:
+        while not stop.is_set():
+            missed |= not _told(heart.beat(min(timeout_s, every_s)))
+            stop.wait(every_s)
+    return 1 if missed else 0
+
+
+def _told(beat: "Beat") -> bool:
+    """Say what became of it; whether it was answered."""
+    answer = beat.answer
+    told = {"heartbeat": beat.heartbeat_id, "answered": answer is not None}
+    if answer is not None and beat.age_ms is not None:
+        told |= {"age_ms": round(beat.age_ms), "sequence": answer.sequence, "plan_digest": answer.plan_digest}
+    print(json.dumps(told), flush=True)
+    return answer is not None
