@@ -85,5 +85,5 @@ def _treated(cohorts: Sequence[Cohorts]) -> Iterator[Finding]:
                 yield Finding(
                     level="note",
                     text=f"by {dimension.dimension}, fewer than four fifths as many {words} as in the highest cohort, "
-                    f"beyond chance: {named}{more}",
+                    f"even at the upper end of the interval: {named}{more}",
                 )

@@ -93,7 +93,7 @@ def _show_cohorts(dimension: Cohorts, console: Console) -> None:
         numbers += [MEASURES[name], "ratio"]
     _table(
         console,
-        f"By {dimension.dimension}; *: below four fifths, beyond chance",
+        f"By {dimension.dimension}; *: its whole interval is below four fifths",
         (dimension.dimension,),
         numbers,
         rows,

@@ -49,11 +49,17 @@ def treatment(db: Cursor, cells: Cells) -> tuple[Cohorts, ...]:
     rows = _rows(
         db,
         f"""
-        SELECT c.dimension, c.value, count(DISTINCT customer_id), sum(decisions)::BIGINT, sum(offers)::BIGINT,
-          sum(earned), count(DISTINCT CASE WHEN marketing > 0 THEN customer_id END),
-          count(DISTINCT CASE WHEN service > 0 THEN customer_id END), sum(positive)::BIGINT, sum(answered)::BIGINT
-        FROM treated t JOIN cells c ON {same} t.brand = c.brand
-        GROUP BY 1, 2
+        WITH customers AS (
+          SELECT c.dimension, c.value, customer_id, sum(decisions)::BIGINT AS decisions, sum(offers)::BIGINT AS offers,
+            sum(earned) AS earned, sum(marketing) > 0 AS marketing, sum(service) > 0 AS service,
+            sum(positive)::BIGINT AS positive, sum(answered)::BIGINT AS answered
+          FROM treated t JOIN cells c ON {same} t.brand = c.brand
+          GROUP BY ALL
+        )
+        SELECT dimension, value, count(*), sum(decisions)::BIGINT, sum(offers)::BIGINT, sum(earned),
+          count_if(marketing), count_if(service), sum(positive)::BIGINT, sum(answered)::BIGINT, count_if(answered > 0),
+          sum(positive * positive)::BIGINT, sum(positive * answered)::BIGINT, sum(answered * answered)::BIGINT
+        FROM customers GROUP BY ALL
         """,
     )
     order = (CARE, BRAND, *cells.facts)
@@ -121,7 +127,7 @@ def _dimension(name: str, rows: Rows) -> Cohorts:
     rates = [
         [Rate(row[5], row[1]) for row in ordered],
         [Rate(row[6], row[1]) for row in ordered],
-        [Rate(row[7], row[8]) for row in ordered],
+        [Rate.clustered(*row[7:13]) for row in ordered],
     ]
     compared = [
         [Compared(rate=rate, ratio=ratio) for rate, ratio in zip(of, impact_ratios(of), strict=True)]

@@ -86,7 +86,7 @@ def test_cohorts_are_told_apart_and_compared(report):
     assert (young.marketing.rate, old.marketing.rate) == (Rate(40, 40), Rate(20, 40))
     assert old.marketing.ratio.value == 0.5
     assert old.marketing.ratio.surely_below
-    assert (young.accepted.rate, old.accepted.rate) == (Rate(10, 40), Rate(2, 20))
+    assert (young.accepted.rate, old.accepted.rate) == (Rate(10, 40, customers=40), Rate(2, 20, customers=20))
     assert old.accepted.ratio is None  # too few to be compared
     assert (young.value, old.value) == (50.0, 10.0)
     assert cohort(report, "segment", "mass").customers == 40

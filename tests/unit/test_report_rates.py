@@ -28,6 +28,42 @@ def test_intervals_are_those_of_the_analysts_views():
     assert (arm["acceptance_low"], arm["acceptance_high"]) == pytest.approx((rate.low, rate.high))
 
 
+def _clustered(customers):
+    """The rate of customers with (hits, of) each."""
+    sums = [
+        sum(values) for values in zip(*((h, n, 1, h * h, h * n, n * n) for h, n in customers), strict=True)
+    ]
+    return Rate.clustered(*sums)
+
+
+def test_customers_who_answer_once_are_as_good_as_independent():
+    rate = _clustered([(1, 1)] * 30 + [(0, 1)] * 70)
+    assert rate.effect == 1
+    assert rate.low == pytest.approx(Rate(30, 100).low, abs=1e-3)
+
+
+def test_customers_who_always_answer_alike_count_once():
+    """Five answers of each of 100 tell as much as one."""
+    rate = _clustered([(5, 5)] * 30 + [(0, 5)] * 70)
+    assert (rate.hits, rate.of) == (150, 500)
+    assert rate.effect == 5
+    assert (rate.low, rate.high) == pytest.approx((Rate(30, 100).low, Rate(30, 100).high), abs=1e-3)
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 9)).map(lambda p: (min(p), p[1])), max_size=60))
+def test_what_customers_have_in_common_never_narrows_an_interval(customers):
+    rate = _clustered(customers or [(0, 1)])
+    plain = Rate(rate.hits, rate.of)
+    assert rate.low <= plain.low + 1e-12
+    assert rate.high >= plain.high - 1e-12
+
+
+def test_many_answers_of_few_customers_are_no_yardstick():
+    few = _clustered([(9, 10)] * 21)
+    assert few.few
+    assert impact_ratios([few, Rate(10, 40), Rate(40, 80)])[0] is None
+
+
 def test_nothing_of_nothing_says_nothing():
     assert (Rate(0, 0).value, Rate(0, 0).low, Rate(0, 0).high) == (None, 0.0, 1.0)
     assert Rate(0, 0).few
@@ -160,7 +196,7 @@ BREACH = Breach(limit="daily", contacts=2, customers=1, example="d1")
             [
                 (
                     "note: by age, fewer than four fifths as many are offered marketing as in the highest cohort, "
-                    "beyond chance: young (0.44)"
+                    "even at the upper end of the interval: young (0.44)"
                 )
             ],
             id="one cohort is offered less",
@@ -174,7 +210,7 @@ BREACH = Breach(limit="daily", contacts=2, customers=1, example="d1")
             [
                 (
                     "note: by care, fewer than four fifths as many are told of service as in the highest cohort, "
-                    "beyond chance: young (0.44)"
+                    "even at the upper end of the interval: young (0.44)"
                 )
             ],
             id="but not less service",
