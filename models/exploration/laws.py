@@ -47,7 +47,7 @@ class Laws(NamedTuple):
         return cls(gain, price, wins, losses, ~drawn, low, high, at_low, at_high)
 
     def upto(self, which: Ints, x: Floats) -> Floats:
-        """P(bids no more than x, or nothing) of contenders at bids x, not below 0, that broadcast to them."""
+        """P(bids no more than x, or nothing) of contenders (k,) or (n, k), at bids x (k,), not below 0."""
         found = np.where(x == self.low[which], self.at_low[which], 0.0)
         return self._inside(which, x, found, np.ones_like(found))
 
@@ -62,8 +62,8 @@ class Laws(NamedTuple):
         high = self.high[which]
         found = np.where(x >= high, after, before)
         inside = np.nonzero((x > self.low[which]) & (x < high) & (after > before))
-        who, bids = which[inside], np.broadcast_to(x, which.shape)[inside]
-        draws = np.clip((bids + self.price[who]) / self.gain[who], LEAST, 1.0 - LEAST)
+        who, bids = which[inside], x[inside[-1]]
+        draws = _bounded((bids + self.price[who]) / self.gain[who])
         found[inside] = betainc(self.wins[who], self.losses[who], draws)
         return found
 
@@ -79,5 +79,11 @@ class Laws(NamedTuple):
         from scipy.special import betaincinv  # noqa: PLC0415
 
         draws = betaincinv(self.wins[which], self.losses[which], levels)
-        bids: Floats = np.clip(draws, LEAST, 1.0 - LEAST) * self.gain[which] - self.price[which]
+        bids: Floats = _bounded(draws) * self.gain[which] - self.price[which]
         return bids
+
+
+def _bounded(draws: Floats) -> Floats:
+    """As draws are; several times as quick as `numpy.clip` where there are few."""
+    bounded: Floats = np.minimum(np.maximum(draws, LEAST), 1.0 - LEAST)
+    return bounded

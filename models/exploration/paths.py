@@ -54,7 +54,7 @@ def paths_won(laws: Laws, columns: Ints, start: Floats, at_start: Floats) -> Flo
         halves = again.won[:, : cut.race.size] + again.won[:, cut.race.size :]
         moved = halves - cut.won
         done = np.abs(moved).max(axis=0) <= _SETTLED
-        done &= np.maximum(*np.split(again.moved, 2)) <= _CALM
+        done &= again.moved.reshape(2, -1).max(axis=0) <= _CALM
         # of what a cut of halves moves, a fifteenth is left
         _add(total, cut.race[done], (halves + moved / 15.0)[:, done])
         rough = np.flatnonzero(~done)
@@ -136,7 +136,7 @@ def _cut(laws: Laws, columns: Ints, cells: _Cells) -> _Cut:
 def _middles(laws: Laws, which: Ints, cells: _Cells) -> Floats:
     """A bid inside each cell."""
     before, after, straight = cells.path
-    most, cell = np.argmax(straight, axis=0), np.arange(cells.race.size)
+    most, cell = straight.argmax(axis=0), np.arange(cells.race.size)
     bids = laws.bids(which[most, cell], 0.5 * (before[most, cell] + after[most, cell]))
     inside = (bids > cells.begin) & (bids < cells.end)
     return np.where(inside, bids, 0.5 * cells.begin + 0.5 * cells.end)

@@ -93,8 +93,13 @@ def all_with_probabilities(decisions: Sequence[Decision]) -> list[Decision]:
     Raises:
       ValueError: The record of one of them does not hold what an offer was chosen from.
     """
-    chosen = [(offer, decision.ranked) for decision in decisions for offer in decision.offers if _open(offer)]
-    chances = iter(all_win_probabilities([_contenders(offer, ranked) for offer, ranked in chosen]))
+    chosen = [
+        (offer, decision.ranked)
+        for decision in decisions
+        for offer in decision.offers
+        if left_to_chance(offer)
+    ]
+    chances = iter(all_win_probabilities([slot_contenders(offer, ranked) for offer, ranked in chosen]))
     return [_told(decision, chances) for decision in decisions]
 
 
@@ -103,7 +108,9 @@ def _told(decision: Decision, chances: Iterator[list[float]]) -> Decision:
         [
             msgspec.structs.replace(
                 offer,
-                probability=_probability(offer, decision.ranked, next(chances)) if _open(offer) else 1.0,
+                probability=_probability(offer, decision.ranked, next(chances))
+                if left_to_chance(offer)
+                else 1.0,
             )
             for offer in decision.offers
         ]
@@ -117,17 +124,24 @@ def slot_probabilities(decision: Decision, offer: Offer) -> dict[int, float]:
     Raises:
       ValueError: The record does not hold what the offer was chosen from.
     """
-    if not _open(offer):
+    if not left_to_chance(offer):
         return {}
-    return dict(zip(offer.contenders, win_probabilities(_contenders(offer, decision.ranked)), strict=True))
+    return dict(
+        zip(offer.contenders, win_probabilities(slot_contenders(offer, decision.ranked)), strict=True)
+    )
 
 
-def _open(offer: Offer) -> bool:
-    """Whether chance had a say."""
+def left_to_chance(offer: Offer) -> bool:
+    """Whether chance had a say in it."""
     return bool(offer.contenders) and not offer.mandatory
 
 
-def _contenders(offer: Offer, ranked: Sequence[Candidate]) -> list[Contender]:
+def slot_contenders(offer: Offer, ranked: Sequence[Candidate]) -> list[Contender]:
+    """Who could have won the slot of `offer`, in the order that decides between equal bids.
+
+    Raises:
+      ValueError: Not all of them are among the candidates of the record.
+    """
     if not 1 <= min(offer.contenders) <= max(offer.contenders) <= len(ranked):
         raise ValueError(f"offer {offer.rank}: no candidate of rank {max(offer.contenders)}")
     contenders = [ranked[rank - 1] for rank in offer.contenders]
