@@ -13,3 +13,8 @@ output "resources" {
   description = "Full names of the tables, as other services have them, by name."
   value       = { for name, table in google_bigquery_table.this : name => "//bigquery.googleapis.com/${table.id}" }
 }
+
+output "row_policies" {
+  description = "Names of the policies on rows."
+  value       = keys(google_bigquery_row_access_policy.brand)
+}
