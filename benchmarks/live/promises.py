@@ -89,5 +89,8 @@ def of_tables(
             f"{feedback['unmatched']} feedback without its decision",
         ),
         Promise(breaches == 0 or not stateful, f"cap_breaches: {breaches} rows"),
+        Promise(
+            decisions["unpromised"] == 0, f"{decisions['unpromised']} decisions of plans without known limits"
+        ),
         Promise(fresh["age_s"] <= fresh_s, f"freshness: the latest decision is {fresh['age_s']} s old"),
     ]

@@ -142,6 +142,16 @@ def test_feedback_on_an_offer_that_is_not_there_is_unmatched():
     assert [row["unmatched"] for row in ask("accounted_for", made, visit())][1] == 0
 
 
+def test_a_plan_that_never_said_its_limits_is_not_taken_for_one_that_keeps_them():
+    made = [decision(name, offers=[offer()]) for name in "ab"]
+    said, other = (
+        msgspec.structs.replace(LIMIT, plan_digest=digest) for digest in (made[0].plan_digest, "another")
+    )
+    for limits, unpromised in ([], 2), ([other], 2), ([said, other], 0):
+        [row] = [r for r in ask("accounted_for", *made, limits=limits) if r["table_name"] == "decisions"]
+        assert row["unpromised"] == unpromised
+
+
 def test_the_states_of_a_contact_follow_the_ledger_not_the_clock():
     late = answer("d", "Impression", 0.5, ledger_sequence=5)
     lost = answer("d", "Bounced", 9, ledger_sequence=3)

@@ -2,7 +2,7 @@
 -- Grain:     table_name (unique)
 -- Partition: none; all days.
 -- Late:      none of it is wrong for good: what is redelivered or not there yet can change.
--- Nulls:     distinct_rows, redelivered, conflicting and unmatched where they mean nothing.
+-- Nulls:     distinct_rows, redelivered, conflicting, unmatched and unpromised where they mean nothing.
 -- Notes:     inputs = decided + observed + duplicates + dead letters. Decided is distinct_rows of decisions, dead letters
 --            is row_count of dead_letters; what was observed without a decision, and which duplicates were dropped, only
 --            the counters of the job know (accounting/*), and in a bounded run summary.json.
@@ -13,6 +13,7 @@
 --   redelivered: Rows that repeat another: delivery is at least once, views count them once.
 --   conflicting: Ids with rows of different event times. It should be 0.
 --   unmatched: Feedback on an offer that is not there; decisions that name no session that is there.
+--   unpromised: Decisions by plans of which plan_limits has nothing: cap_breaches can hold them to no limit.
 WITH decided AS (
   SELECT decision_id, COUNT(*) AS copies, COUNT(DISTINCT decided_at) AS times
   FROM `${dataset}.decisions`
@@ -33,6 +34,11 @@ orphans AS (
   FROM `${dataset}.responses` AS r
   LEFT JOIN `${dataset}.offers` AS o ON o.decision_id = r.decision_id AND o.rank = r.rank AND o.action = r.action
 ),
+unlimited AS (
+  SELECT COUNT(DISTINCT d.decision_id) AS unpromised
+  FROM `${dataset}.decisions` AS d
+  WHERE d.plan_digest NOT IN (SELECT plan_digest FROM `${dataset}.plan_limits`)
+),
 strangers AS (
   SELECT COUNTIF(v.session_id IS NULL) AS unmatched
   FROM `${dataset}.decisions_flat` AS d
@@ -44,7 +50,8 @@ SELECT
   COUNT(*) AS distinct_rows,
   COALESCE(SUM(copies - times), 0) AS redelivered,
   COUNTIF(times > 1) AS conflicting,
-  (SELECT unmatched FROM strangers) AS unmatched
+  (SELECT unmatched FROM strangers) AS unmatched,
+  (SELECT unpromised FROM unlimited) AS unpromised
 FROM decided
 UNION ALL
 SELECT
@@ -53,11 +60,12 @@ SELECT
   COUNT(*),
   COALESCE(SUM(copies - times), 0),
   COUNTIF(times > 1),
-  (SELECT unmatched FROM orphans)
+  (SELECT unmatched FROM orphans),
+  NULL
 FROM answers
 UNION ALL
-SELECT 'sessions', COALESCE(SUM(copies), 0), COUNT(*), COALESCE(SUM(copies - times), 0), COUNTIF(times > 1), NULL
+SELECT 'sessions', COALESCE(SUM(copies), 0), COUNT(*), COALESCE(SUM(copies - times), 0), COUNTIF(times > 1), NULL, NULL
 FROM visits
 UNION ALL
-SELECT 'dead_letters', COUNT(*), NULL, NULL, NULL, NULL
+SELECT 'dead_letters', COUNT(*), NULL, NULL, NULL, NULL, NULL
 FROM `${dataset}.dead_letters`
