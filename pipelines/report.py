@@ -115,7 +115,7 @@ def print_answer(answer: Answer, form: str) -> None:
     if form == "csv":
         writer = csv.writer(sys.stdout)
         writer.writerow(answer.columns)
-        writer.writerows([_flat(cell) for cell in row] for row in answer.rows)
+        writer.writerows([_unexecuted(_flat(cell)) for cell in row] for row in answer.rows)
     elif form == "json":
         for row in answer.rows:
             print(json.dumps(dict(zip(answer.columns, row, strict=True)), default=_json, ensure_ascii=False))
@@ -135,6 +135,11 @@ def printable(text: str) -> str:
         character if character.isprintable() or character in "\n\t" else ascii(character)[1:-1]
         for character in text
     )
+
+
+def _unexecuted(cell: object) -> object:
+    """Text as a spreadsheet shows it: one that begins like a formula would be computed, and may send cells away."""
+    return f"'{cell}" if isinstance(cell, str) and cell[:1] in {"=", "+", "-", "@", "\t", "\r"} else cell
 
 
 def _flat(cell: object) -> object:
