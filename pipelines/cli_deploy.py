@@ -33,6 +33,18 @@ told, too: a release that cannot be left again is rolled forward only. Exit 1: o
 release does not say so itself (fingerprint --breaking WHY)."""
 
 
+_TEMPLATE_EXAMPLE = """example:
+  nextbeam deploy template --image europe-west2-docker.pkg.dev/PROJECT/REPOSITORY/nextbeam@sha256:... --out spec.json
+
+The file goes to the bucket that templates are launched from, under a name of its own for each release."""
+
+_LAUNCH_EXAMPLE = f"""examples:
+  nextbeam deploy launch --flags prod.flags --spec gs://BUCKET/0.1.0/spec.json --validate-only --send
+  nextbeam deploy launch --flags prod.flags --spec gs://BUCKET/0.1.0/spec.json --update --send
+
+Without --send the request is only printed. {_FLAGS}"""
+
+
 def add_deploy(commands: "Commands") -> None:
     """Add the command and its own commands."""
     text = "build, check and launch a job on Dataflow"
@@ -41,6 +53,8 @@ def add_deploy(commands: "Commands") -> None:
     _add_request(own)
     _add_fingerprint(own)
     _add_update_check(own)
+    _add_template(own)
+    _add_launch(own)
 
 
 def _add_request(commands: "Commands") -> None:
@@ -73,9 +87,32 @@ def _add_update_check(commands: "Commands") -> None:
     )
 
 
-def _add_job(parser: argparse.ArgumentParser) -> None:
+def _add_template(commands: "Commands") -> None:
+    text = "write the container spec of the flex template"
+    parser = add_command(commands, "template", _template, text, _TEMPLATE_EXAMPLE)
+    parser.add_argument("--image", required=True, metavar="IMAGE", help="of launcher and workers, by digest")
+    parser.add_argument("--out", required=True, metavar="FILE", help="where to; - prints it")
+
+
+def _add_launch(commands: "Commands") -> None:
+    text = "launch the template, or have Dataflow look whether it could be"
+    parser = add_command(commands, "launch", _launch, text, _LAUNCH_EXAMPLE)
+    _add_flags(parser)
+    parser.add_argument(
+        "--spec", required=True, metavar="gs://FILE", help="where the template's container spec is"
+    )
+    parser.add_argument("--validate-only", action="store_true", help="Dataflow is to look at it only")
+    parser.add_argument("--send", action="store_true", help="send it, with the credentials of this machine")
+    parser.add_argument("--out", metavar="FILE", help="write the request there, as JSON")
+
+
+def _add_flags(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(takes_flags=True)
     parser.add_argument("--flags", metavar="FILE", help="flags of the job, one a line")
+
+
+def _add_job(parser: argparse.ArgumentParser) -> None:
+    _add_flags(parser)
     parser.add_argument(
         "--plan-here",
         required=True,
@@ -85,20 +122,23 @@ def _add_job(parser: argparse.ArgumentParser) -> None:
 
 
 def _job(args: argparse.Namespace, rest: list[str]) -> "JobRequest":
-    from pipelines.deploy.flags_file import read_flags  # noqa: PLC0415  (help must be quick)
-    from pipelines.deploy.request import build_request  # noqa: PLC0415
+    from pipelines.deploy.request import build_request  # noqa: PLC0415  (help must be quick)
 
-    return build_request([*(read_flags(Path(args.flags)) if args.flags else []), *rest], args.plan_here)
+    return build_request(_flags(args, rest), args.plan_here)
+
+
+def _flags(args: argparse.Namespace, rest: list[str]) -> list[str]:
+    from pipelines.deploy.flags_file import read_flags  # noqa: PLC0415
+
+    return [*(read_flags(Path(args.flags)) if args.flags else []), *rest]
 
 
 def _request(args: argparse.Namespace, rest: list[str]) -> int:
-    import json  # noqa: PLC0415
-
     from pipelines.deploy.telling import told_request  # noqa: PLC0415
 
     request = _job(args, rest)
     if args.out:
-        Path(args.out).write_text(json.dumps(request.job, indent=2, sort_keys=True) + "\n", "utf-8")
+        _write(request.job, args.out)
     print("\n".join(told_request(request)))
     return 0
 
@@ -119,6 +159,36 @@ def _fingerprint(args: argparse.Namespace, rest: list[str]) -> int:
             f"{len(found.steps)} steps, {sum(step.keyed for step in found.steps.values())} of them keep something"
         )
     return 0
+
+
+def _template(args: argparse.Namespace, _: list[str]) -> int:
+    from pipelines.deploy.template import container_spec  # noqa: PLC0415
+
+    _write(container_spec(args.image), args.out)
+    return 0
+
+
+def _launch(args: argparse.Namespace, rest: list[str]) -> int:
+    from pipelines.deploy.job_flags import JobFlags  # noqa: PLC0415
+    from pipelines.deploy.launching import default_session, launch_body, send  # noqa: PLC0415
+
+    job = JobFlags.of(_flags(args, rest))
+    body = launch_body(job, args.spec, validate_only=args.validate_only)
+    if args.out or not args.send:
+        _write(body, args.out or "-")
+    if args.send:
+        print(send(body, job.told["project"], job.told["region"], default_session()))
+    return 0
+
+
+def _write(document: object, name: str) -> None:
+    import json  # noqa: PLC0415
+
+    text = json.dumps(document, indent=2, sort_keys=True) + "\n"
+    if name == "-":
+        print(text, end="")
+    else:
+        Path(name).write_text(text, "utf-8")
 
 
 def _update_check(args: argparse.Namespace, _: list[str]) -> int:

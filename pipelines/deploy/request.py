@@ -1,6 +1,5 @@
 """The whole request that would start a job on Dataflow, built without a cloud: nothing is sent and nothing staged."""
 
-import argparse
 import io
 import json
 import socket
@@ -10,17 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from apache_beam.options.pipeline_options import GoogleCloudOptions, StandardOptions, TestOptions
+from apache_beam.options.pipeline_options import TestOptions
 from apache_beam.portability.api import beam_runner_api_pb2 as beam_api
 from apache_beam.runners.dataflow.internal import apiclient
 from apache_beam.runners.internal.names import STAGED_PIPELINE_FILENAME
 
-from pipelines.deploy.settings import check, on_dataflow, settle
-from pipelines.flags import add_arguments
+from pipelines.deploy.job_flags import JobFlags
 from pipelines.launch import checked_plan
-from pipelines.locate import UsageError, find_plan
-from pipelines.options import beam_options
-from pipelines.stream_flags import StreamConfig, add_stream_arguments
+from pipelines.locate import find_plan
 from pipelines.streaming import start
 from transforms.plan_source import standing_in
 
@@ -60,16 +56,8 @@ def build_request(flags: Sequence[str], plan: str) -> JobRequest:
     Raises:
       UsageError: The job is not fit for Dataflow, or the plan not good.
     """
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    add_arguments(parser)
-    add_stream_arguments(parser)
-    known, rest = parser.parse_known_args(list(flags))
-    options = beam_options([*rest, *_DATAFLOW], streaming=True)
-    if not on_dataflow(options.view_as(StandardOptions).runner):
-        raise UsageError("--runner: only a job for DataflowRunner has a request")
-    config = StreamConfig.of(known, options.view_as(GoogleCloudOptions).project)
-    settle(options)
-    check(options, config)
+    described = JobFlags.of(flags)
+    options, config = described.options, described.config
     options.view_as(TestOptions).dry_run = True
     with no_network(), standing_in(config.plan, checked_plan(find_plan(plan))):
         job: apiclient.Job = start(config, options).job  # type: ignore[attr-defined]
@@ -78,9 +66,6 @@ def build_request(flags: Sequence[str], plan: str) -> JobRequest:
         client.create_job_description(job)
     graph = beam_api.Pipeline.FromString(client.staged[_graph_of(client.staged)])
     return JobRequest(json.loads(job.json()), graph, client.staged)
-
-
-_DATAFLOW = ("--runner=DataflowRunner",)
 
 
 def _graph_of(staged: dict[str, bytes]) -> str:

@@ -200,6 +200,10 @@ def _of_job(options: PipelineOptions, config: StreamConfig) -> Iterator[str]:
         yield f"--plan: {config.plan!r} is not gs://...: workers read the plan themselves, and again when it changes"
     if not config.keys:
         yield "--plan_keys is missing: whoever can write to the plan's bucket would decide what customers are told"
+    if (config.log_pepper or "").startswith("env:"):
+        yield f"--log_pepper: {config.log_pepper!r} is not set in workers; name a secret"
+    if config.metrics_port is not None:
+        yield "--metrics_port: nobody reaches a worker; Dataflow's own metrics have the counters"
     if config.mapping and Path(models.__file__).parent not in config.mapping.resolve().parents:
         yield f"--mapping: {str(config.mapping)!r} is not in the image; name one that is shipped"
     if config.dataset and config.method == "storage_write_api":
