@@ -18,7 +18,7 @@ from models.mapping import Contract, load_mapping
 from models.observability.heartbeats import is_heartbeat
 from models.observability.metrics import DECODING_REASONS, SIGNALS_SKIPPED, read, rejected
 from models.plan.spec import PlanSpec
-from models.times import Micros, duration
+from models.times import Micros, duration, micros, moment
 from schemas import DeadLetter, Outcome, Reason, Signal
 from schemas.routing import TRACE, is_trace
 from transforms import tally
@@ -189,6 +189,7 @@ class _DecodeFn(DiscreetFn):
                 Reason.BAD_TIME, f"$.occurred_at: more than {self._ahead} ahead of its publication"
             )
         if isinstance(event, Signal) and is_heartbeat(event) and published is not None:
-            event = msgspec.structs.replace(event, occurred_at=published)
+            # Google's client has a datetime of its own, which nothing else encodes.
+            event = msgspec.structs.replace(event, occurred_at=moment(micros(published)))
         trace = _trace(event.trace, message)
         return event if trace == event.trace else msgspec.structs.replace(event, trace=trace)
