@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import policies_access as access
 import policies_data as data
+import policies_names as names
 import policies_watch as watch
 from terraform_state import Deployment
 
@@ -25,6 +26,12 @@ _ALL: tuple[Policy, ...] = (
     access.grants_only_add,
     access.accounts_without_keys,
     access.no_default_account,
+    access.names_lead_to_google,
+    names.topics_of_the_pipeline,
+    names.subscriptions_of_the_pipeline,
+    names.tables_of_the_pipeline,
+    names.personal_columns_are_tagged,
+    names.alerts_of_the_table,
     watch.promises_are_watched,
     watch.alerts_reach_somebody,
     watch.money_has_a_limit,

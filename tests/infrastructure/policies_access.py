@@ -60,6 +60,17 @@ def routes_stay_at_google(made: Deployment) -> Iterator[str]:
             yield f"{route.address}: leads to {to}"
 
 
+def names_lead_to_google(made: Deployment) -> Iterator[str]:
+    """The network's own names are known to nobody else, and lead to Google's restricted addresses."""
+    for zone in made.of_type("google_dns_managed_zone"):
+        if zone.values["visibility"] != "private":
+            yield f"{zone.address}: is {zone.values['visibility']}"
+    for record in made.of_type("google_dns_record_set"):
+        for address in record.values["rrdatas"] if record.values["type"] == "A" else ():
+            if ipaddress.ip_address(address) not in _GOOGLE_ONLY[0]:
+                yield f"{record.address}: leads to {address}"
+
+
 def nobody_comes_in(made: Deployment) -> Iterator[str]:
     """Rules let in only who is named, and everything that goes out is refused unless allowed."""
     rules = made.of_type("google_compute_firewall")

@@ -5,7 +5,7 @@ import json
 import sys
 from pathlib import Path
 
-from terraform_run import ROOT, Workspace, formatted, scanned, workspace
+from terraform_run import ENVIRONMENTS, ROOT, Workspace, formatted, scanned, workspace
 
 COMMANDS = ("fmt", "checkov", "validate", "test", "plan", "foresee", "apply")
 
@@ -17,7 +17,7 @@ def main() -> int:
         "command", nargs="+", choices=COMMANDS, help="made: what an apply would make, with its plan"
     )
     parser.add_argument(
-        "--env", default="dev", help="name of a file in environments/ (plan, foresee, apply); default: dev"
+        "--env", default="dev", choices=ENVIRONMENTS, help="for plan, foresee and apply; default: dev"
     )
     parser.add_argument("--json", type=Path, help="where the plan or the state goes")
     parser.add_argument("--source", type=Path, default=ROOT / "terraform", help="another configuration")
@@ -40,7 +40,9 @@ def _run(ready: Workspace, command: str, arguments: argparse.Namespace) -> None:
     if command in ("validate", "test"):
         print(ready.validate() if command == "validate" else ready.test(), end="")
         return
-    found = {"plan": ready.plan, "foresee": ready.foresee, "apply": ready.apply}[command](arguments.env)
+    found = {"plan": ready.plan, "foresee": ready.foresee, "apply": ready.apply}[command](
+        *ENVIRONMENTS[arguments.env]
+    )
     if command == "plan":
         print(*(change["address"] for change in found["resource_changes"]), sep="\n")
     if arguments.json:

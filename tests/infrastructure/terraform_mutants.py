@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from terraform_run import Workspace, formatted, scanned, workspace
+from terraform_run import ENVIRONMENTS, Workspace, formatted, scanned, workspace
 
 
 def become(ready: Workspace, mutant: dict[str, str]) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def become(ready: Workspace, mutant: dict[str, str]) -> dict[str, Any]:
         if check in commands:
             commands[check]()
             return {}
-        return {"plan": ready.foresee(environment or "dev")["plan"]}
+        return {"plan": ready.foresee(*ENVIRONMENTS[environment or "everything"])["plan"]}
     except RuntimeError as error:
         return {"error": str(error)}
 

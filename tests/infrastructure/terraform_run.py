@@ -83,24 +83,36 @@ class Workspace:
         """Run the configuration's own tests."""
         return self.told("test", "-no-color")
 
-    def plan(self, environment: str) -> Any:
-        """The plan of an environment, as JSON; what was applied before counts."""
-        self.told("plan", *_SILENT, f"-var-file=environments/{environment}.tfvars", "-out=made.tfplan")
+    def plan(self, *variables: str) -> Any:
+        """The plan with these files of variables, as JSON; what was applied before counts."""
+        files = [f"-var-file={file}" for file in variables]
+        self.told("plan", *_SILENT, *files, "-out=made.tfplan")
         return json.loads(self.told("show", "-json", "made.tfplan"))
 
-    def foresee(self, environment: str) -> Any:
-        """The plan of an environment with every value known, and the schemas that it is of."""
+    def foresee(self, *variables: str) -> Any:
+        """The plan with every value known, and the schemas that it is of."""
         self._served.foresee = True
         try:
-            return {"plan": self.plan(environment), "schemas": self._schemas}
+            return {"plan": self.plan(*variables), "schemas": self._schemas}
         finally:
             self._served.foresee = False
 
-    def apply(self, environment: str) -> Any:
-        """Plan and apply an environment to a state of nothing real; the state as JSON."""
-        self.plan(environment)
+    def apply(self, *variables: str) -> Any:
+        """Plan and apply to a state of nothing real; the state as JSON."""
+        self.plan(*variables)
         self.told("apply", *_SILENT, "made.tfplan")
         return json.loads(self.told("show", "-json"))
+
+
+ENVIRONMENTS = {
+    "dev": ("environments/dev.tfvars",),
+    "prod": ("environments/prod.tfvars",),
+    "everything": (
+        "environments/dev.tfvars",
+        str(Path(__file__).with_name("fixtures") / "everything.tfvars"),
+    ),
+}
+"""Files of variables, by environment; the last one switches on what is optional."""
 
 
 @contextlib.contextmanager
