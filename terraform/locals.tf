@@ -68,6 +68,9 @@ locals {
     decisions_topic       = "decisions"
     feedback_topic        = "feedback"
     dead_letters_topic    = "dead-letter"
+    heartbeats_topic      = "heartbeats"
     bigquery_dataset      = local.dataset
+    log_pepper            = "${module.secrets.ids["pepper"]}/versions/${var.pepper_version}"
+    plan_keys             = module.keys.signing_public_key
   }
 }

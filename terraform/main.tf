@@ -86,7 +86,7 @@ module "records" {
     {
       for name, table in local.tables : name => merge(table, {
         kept_days = name == "dead_letters" ? var.retention_days.dead_letters : var.retention_days.decisions
-        writers   = { worker = module.identities.members["worker"] }
+        writers   = { for account in ["replayer", "worker"] : account => module.identities.members[account] }
       })
     },
     {
@@ -183,6 +183,7 @@ module "messaging" {
   deletion_policy = local.deletion_policy
   archive_table   = module.records.tables["dead_letter_archive"]
   pubsub_agent    = module.services.agents["pubsub"]
+  scheduler_agent = module.services.agents["cloudscheduler"]
   members         = module.identities.members
 }
 
@@ -288,6 +289,9 @@ module "operations" {
   scheduler  = { email = module.identities.emails["scheduler"], member = module.identities.members["scheduler"] }
   network    = module.network.id
   subnetwork = module.network.subnetwork
+
+  signals_topic = module.messaging.topics["signals"]
+  heartbeat     = file("${path.root}/heartbeat.json")
 }
 
 module "job" {

@@ -52,6 +52,11 @@ output "signing_key" {
   value       = module.keys.signing_key
 }
 
+output "signing_public_key" {
+  description = "Its public half, as `--plan_keys` takes it."
+  value       = module.keys.signing_public_key
+}
+
 output "secrets" {
   description = "Full names of the secrets, whose values operators add, by name."
   value       = module.secrets.ids

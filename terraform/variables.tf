@@ -323,6 +323,17 @@ variable "key_rotation_days" {
   }
 }
 
+variable "pepper_version" {
+  description = "Version of the pepper that jobs use; another one takes an update of the job."
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = var.pepper_version >= 1 && floor(var.pepper_version) == var.pepper_version
+    error_message = "pepper_version is the number of a version, 1 or more."
+  }
+}
+
 # --- what is watched
 
 variable "alert_emails" {

@@ -33,8 +33,8 @@ run "everything_is_there" {
   command = plan
 
   assert {
-    condition     = length(module.messaging.topics) == 9 && length(module.messaging.subscriptions) == 8
-    error_message = "six topics of the pipeline and three of its shadow; eight readers"
+    condition     = length(module.messaging.topics) == 10 && length(module.messaging.subscriptions) == 9
+    error_message = "seven topics of the pipeline and three of its shadow; nine readers"
   }
   assert {
     condition     = toset(keys(module.keys.ids)) == toset(["artifacts", "bigquery", "dataflow", "logging", "pubsub", "run", "secrets", "storage"])

@@ -67,6 +67,8 @@ run "first_fault_of_each" {
     perimeter = { access_policy = "default" }
     # messages for a day
     retention_days = { messages = 1, decisions = 60, dead_letters = 30, shadow = 7, logs = 400 }
+    # no version
+    pepper_version = 0
     # keys for a year
     key_rotation_days = 365
     # alerts for nobody
@@ -105,6 +107,7 @@ run "first_fault_of_each" {
     var.max_workers,
     var.operators,
     var.pager_channels,
+    var.pepper_version,
     var.perimeter,
     var.project_id,
     var.region,

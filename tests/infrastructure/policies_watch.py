@@ -10,6 +10,7 @@ OWN_DEAD_LETTERS = {
     "outcomes-decisioning": "the pipeline makes dead letters itself and refuses nothing",
     "signals-shadow": "read by a candidate of the same pipeline",
     "outcomes-shadow": "read by a candidate of the same pipeline",
+    "heartbeats-watch": "an answer that nobody waits for says nothing",
     "dead-letter-review": "already the place of what was refused",
     "undelivered-review": "already the place of what was refused",
 }

@@ -69,3 +69,7 @@ resource "google_kms_crypto_key_iam_member" "verifier" {
   role          = "roles/cloudkms.publicKeyViewer"
   member        = each.value
 }
+
+data "google_kms_crypto_key_version" "signing" {
+  crypto_key = google_kms_crypto_key.signing.id
+}

@@ -8,3 +8,10 @@ output "signing_key" {
   description = "Full name of the key that signs plans and models."
   value       = google_kms_crypto_key.signing.id
 }
+
+output "signing_public_key" {
+  description = "Its public half in base64, on one line: what `--plan_keys` takes."
+  value = join("", [
+    for line in split("\n", try(data.google_kms_crypto_key_version.signing.public_key[0].pem, "")) : trimspace(line) if !startswith(line, "-----")
+  ])
+}

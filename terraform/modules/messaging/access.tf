@@ -6,6 +6,14 @@ resource "google_pubsub_topic_iam_member" "undelivered" {
   member  = var.pubsub_agent
 }
 
+# The scheduler publishes a heartbeat a minute.
+resource "google_pubsub_topic_iam_member" "heartbeat" {
+  project = var.project_id
+  topic   = google_pubsub_topic.this["signals"].name
+  role    = "roles/pubsub.publisher"
+  member  = var.scheduler_agent
+}
+
 resource "google_pubsub_subscription_iam_member" "moved" {
   for_each = merge(google_pubsub_subscription.channels, { (local.archive) = google_pubsub_subscription.archive })
 
@@ -19,12 +27,15 @@ locals {
   publishes = {
     publisher = ["signals", "outcomes"]
     replayer  = ["signals", "outcomes"]
-    worker    = concat(["decisions", "feedback", "dead-letter"], tolist(local.shadows))
+    worker    = concat(["decisions", "feedback", "dead-letter", "heartbeats"], tolist(local.shadows))
+    # It sends a heartbeat after an update, and waits for the answer.
+    launcher = ["signals"]
   }
   reads = {
     worker   = keys(local.read_by_jobs)
     consumer = keys(local.read_by_channels)
-    replayer = keys(local.read_by_people)
+    replayer = ["dead-letter-review", "undelivered-review"]
+    launcher = ["heartbeats-watch"]
   }
   # The roles to publish and to consume do not let one ask whether the topic or subscription is there; these do.
   publisher_grants = merge([

@@ -6,6 +6,7 @@ locals {
     decisions   = "decision"
     feedback    = "feedback"
     dead-letter = "dead_letter"
+    heartbeats  = "heartbeat"
   }
 
   # What came in can be played again, whoever has read it. What the job publishes is in tables, too, and kept for a day.
@@ -25,8 +26,10 @@ locals {
   }
   # Who looks gives back what was looked at: to count that as a failed delivery would take letters away.
   read_by_people = {
-    dead-letter-review = { topic = "dead-letter" }
-    undelivered-review = { topic = "undelivered" }
+    dead-letter-review = { topic = "dead-letter", ack_deadline_s = 600, retention_s = local.week_s }
+    undelivered-review = { topic = "undelivered", ack_deadline_s = 600, retention_s = local.week_s }
+    # An answer that nobody waits for says nothing any more.
+    heartbeats-watch = { topic = "heartbeats", ack_deadline_s = 10, retention_s = 3600 }
   }
   read_by_channels = {
     decisions-channels = { topic = "decisions", ack_deadline_s = 30, attempts = 5 }
@@ -87,8 +90,8 @@ resource "google_pubsub_subscription" "people" {
   project                    = var.project_id
   name                       = each.key
   topic                      = google_pubsub_topic.this[each.value.topic].id
-  ack_deadline_seconds       = 600
-  message_retention_duration = "${local.week_s}s"
+  ack_deadline_seconds       = each.value.ack_deadline_s
+  message_retention_duration = "${each.value.retention_s}s"
   labels                     = var.labels
 
   expiration_policy {

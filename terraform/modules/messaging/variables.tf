@@ -43,6 +43,11 @@ variable "pubsub_agent" {
   type        = string
 }
 
+variable "scheduler_agent" {
+  description = "Cloud Scheduler's own agent, as an IAM member."
+  type        = string
+}
+
 variable "members" {
   description = "Service accounts as IAM members, by job role."
   type        = map(string)

@@ -64,3 +64,19 @@ resource "google_cloud_scheduler_job" "dead_letters" {
     }
   }
 }
+
+# A heartbeat a minute goes the whole way of a signal and decides nothing; when no answer comes, somebody is woken. It is
+# the same bytes each time: what counts is when they were published.
+resource "google_cloud_scheduler_job" "heartbeat" {
+  project     = var.project_id
+  region      = var.region
+  name        = "${var.name}-heartbeat"
+  description = "Sends a heartbeat."
+  schedule    = "* * * * *"
+  time_zone   = "Etc/UTC"
+
+  pubsub_target {
+    topic_name = var.signals_topic
+    data       = base64encode(var.heartbeat)
+  }
+}

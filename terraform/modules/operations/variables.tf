@@ -52,3 +52,13 @@ variable "subnetwork" {
   description = "The subnetwork that jobs are in."
   type        = string
 }
+
+variable "signals_topic" {
+  description = "Full name of the topic that heartbeats are published to."
+  type        = string
+}
+
+variable "heartbeat" {
+  description = "A heartbeat, as JSON."
+  type        = string
+}

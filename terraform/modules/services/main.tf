@@ -30,6 +30,7 @@ locals {
   agents = toset([
     "artifactregistry.googleapis.com",
     "cloudbuild.googleapis.com",
+    "cloudscheduler.googleapis.com",
     "dataflow.googleapis.com",
     "dataplex.googleapis.com",
     "pubsub.googleapis.com",
