@@ -15,27 +15,27 @@ from models.identity import fingerprint
 
 Severity = Literal["INFO", "WARNING", "ERROR"]
 
-_HEX = "[0-9a-f]+"
+_DIGEST = "[0-9a-f]{16}|[0-9a-f]{32}|[0-9a-f]{64}"
 _WORD = r"[a-z][a-z_]{0,63}"
 
 FORMS: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {
-        "time": re.compile(r"[\d:.TZ+-]{20,32}"),
+        "time": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.]{0,7}\+00:00"),
         "severity": re.compile("INFO|WARNING|ERROR"),
         "event": re.compile(_WORD),
         "reason": re.compile(_WORD),
-        "step": re.compile(r"[A-Z]\w{0,63}"),
-        "decision_id": re.compile(_HEX),
+        "step": re.compile("[A-Z][A-Za-z_]{0,63}"),
+        "decision_id": re.compile("[0-9a-f]{32}"),
         "trace": re.compile("[0-9a-f]{32}"),
         "span_id": re.compile("[0-9a-f]{16}"),
-        "pipeline_version": re.compile(r"[\w.+-]{1,40}"),
-        "plan_digest": re.compile(_HEX),
-        "model_digest": re.compile(f"{_HEX}|none"),
+        "pipeline_version": re.compile(r"\d{1,4}(\.\d{1,6}){1,3}([.+-]?[a-z]\w{0,20})?|unreleased"),
+        "plan_digest": re.compile(_DIGEST),
+        "model_digest": re.compile(f"{_DIGEST}|none"),
         "customer": re.compile("[0-9a-f]{24}"),
         "heartbeat": re.compile("[0-9a-f]{32}|scheduled"),
         "age_ms": re.compile(r"\d{1,12}"),
-        "table": re.compile(r"[\w.:-]{1,200}"),
-        "error": re.compile(r"[A-Za-z_]\w{0,63}( \d{3})?"),
+        "table": re.compile(r"[a-z][a-z0-9.:-]{4,80}\.\w{1,100}\.[a-z_]{1,40}"),
+        "error": re.compile(r"[A-Za-z_]{1,64}( \d{3})?"),
         "where": re.compile(r"[\w./-]{1,120}:\d{1,6}"),
         "held_back": re.compile(r"\d{1,9}"),
         "detail": re.compile(r"[\s\S]{1,2000}"),
