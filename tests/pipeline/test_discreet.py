@@ -59,7 +59,7 @@ def _run(step, caplog):
     ids=["process", "finish_bundle", "map"],
 )
 def test_neither_the_failure_of_a_job_nor_its_log_repeats_a_value(step, caplog, capfd):
-    with pytest.raises(Exception, match="StepError: KeyError at") as failed:
+    with pytest.raises(Exception, match="KeyError at") as failed:
         _run(step, caplog)
     said = capfd.readouterr()
     told = "".join(traceback.format_exception(failed.value))
