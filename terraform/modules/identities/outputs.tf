@@ -10,7 +10,7 @@ output "members" {
 
 output "ids" {
   description = "Full names of the service accounts, by job role."
-  value       = { for name, account in google_service_account.this : name => "projects/${var.project_id}/serviceAccounts/${account.email}" }
+  value       = { for name, account in google_service_account.this : name => account.name }
 }
 
 output "row_writer" {
