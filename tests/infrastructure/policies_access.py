@@ -126,6 +126,17 @@ def own_roles_are_narrow(made: Deployment) -> Iterator[str]:
                 yield f"{role.address}: {permission}"
 
 
+def only_services_use_keys(made: Deployment) -> Iterator[str]:
+    """Services encrypt for accounts of ours; no account of ours, nor a person, decrypts with a key itself."""
+    for grant in made.of_type("google_kms_crypto_key_iam_member"):
+        ours = f"@{made.variables['project_id']}.iam.gserviceaccount.com"
+        member = grant.values["member"]
+        if "rypter" in grant.values["role"] and (
+            member.endswith(ours) or not member.startswith("serviceAccount:")
+        ):
+            yield f"{grant.address}: {member}"
+
+
 def grants_only_add(made: Deployment) -> Iterator[str]:
     """No grant replaces those of others: a member is added, never a list set."""
     for grant in made.resources:
@@ -156,3 +167,13 @@ def no_default_account(made: Deployment) -> Iterator[str]:
         ]
         if not any(email in str(account) for account in accounts for email in emails):
             yield f"{resource.address}: runs as {accounts}"
+
+
+def images_by_digest(made: Deployment) -> Iterator[str]:
+    """What runs is named by digest: a tag can be moved under a job that runs."""
+    for resource in made.resources:
+        for path, attribute in paths(resource.block):
+            if path[-1] in ("image", "sdk_container_image") and settable(attribute):
+                for image in resource.at(*path):
+                    if image and "@sha256:" not in image:
+                        yield f"{resource.address}: {'.'.join(path)} is {image}"

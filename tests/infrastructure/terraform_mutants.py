@@ -1,7 +1,7 @@
 """Plants faults in a copy of terraform/, one at a time, and writes down what becomes of each.
 
 Runs in the environment of the tools: mutants come in as a JSON list, and what Terraform makes of each goes to a folder,
-as NUMBER.json. Whether a check finds the fault is for the test to say: it has all policies at hand.
+as NUMBER.json, with schemas.json. Whether a check finds the fault is for the test to say: it has all policies at hand.
 """
 
 import contextlib
@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from terraform_run import ENVIRONMENTS, Workspace, formatted, scanned, workspace
+from terraform_faults import faulty
+from terraform_run import ENVIRONMENTS, Workspace, formatted, scanned, types_in, workspace
 
 
 def become(ready: Workspace, mutant: dict[str, str]) -> dict[str, Any]:
@@ -34,15 +35,11 @@ def become(ready: Workspace, mutant: dict[str, str]) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def planted(folder: Path, mutant: dict[str, str]) -> Iterator[None]:
-    """The fault in its file, for as long as the context lasts. Raises ValueError where its text is not there once."""
+    """The fault in its file, for as long as the context lasts."""
     file = folder / mutant["file"]
     sound = file.read_text("utf-8")
-    if sound.count(mutant["text"]) != 1:
-        raise ValueError(
-            f"{mutant['file']}: {mutant['text']!r} occurs {sound.count(mutant['text'])} times, not once"
-        )
     try:
-        file.write_text(sound.replace(mutant["text"], mutant["instead"]), "utf-8")
+        file.write_text(faulty(sound, mutant), "utf-8")
         yield
     finally:
         file.write_text(sound, "utf-8")
@@ -50,9 +47,11 @@ def planted(folder: Path, mutant: dict[str, str]) -> Iterator[None]:
 
 def main() -> None:
     """All mutants of the standard input; the one argument is the folder for what becomes of them."""
-    target = Path(sys.argv[1])
-    with workspace() as ready:
-        for number, mutant in enumerate(json.load(sys.stdin)):
+    target, mutants = Path(sys.argv[1]), json.load(sys.stdin)
+    added = {name for mutant in mutants for name in types_in(mutant["instead"])}
+    with workspace(types=added) as ready:
+        (target / "schemas.json").write_text(json.dumps(ready.schemas))
+        for number, mutant in enumerate(mutants):
             with planted(ready.folder, mutant):
                 (target / f"{number}.json").write_text(json.dumps(become(ready, mutant)))
 

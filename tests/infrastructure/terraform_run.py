@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,19 @@ _SILENT = ("-no-color", "-input=false", "-lock=false")
 _LOCAL = 'terraform {\n  backend "local" {}\n}\n'
 
 
+def types_in(text: str) -> set[str]:
+    """The types of resources and data sources that a file names."""
+    return {found[1] for found in _BLOCK.finditer(text)}
+
+
 def types_used(folder: Path) -> set[str]:
-    """The types of resources and data sources in the files of a configuration, modules and tests included."""
-    files = [*folder.rglob("*.hcl"), *folder.rglob("*.tf")]
-    return {found[1] for file in files for found in _BLOCK.finditer(file.read_text("utf-8"))}
+    """The types that a configuration names, modules and tests included."""
+    return {
+        name
+        for end in ("*.tf", "*.hcl")
+        for file in folder.rglob(end)
+        for name in types_in(file.read_text("utf-8"))
+    }
 
 
 def formatted(folder: Path) -> None:
@@ -60,7 +69,7 @@ class Workspace:
     """A configuration that can be checked: `terraform` and what it reads of the project beside it."""
 
     def __init__(self, folder: Path, served: Served, schemas: dict[str, ProviderSchema]) -> None:
-        self.folder, self._served, self._schemas = folder, served, schemas
+        self.folder, self.schemas, self._served = folder, schemas, served
         self._environment = _QUIET | dict(served.environment) | {"TF_DATA_DIR": str(folder.parent / ".data")}
 
     def terraform(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -93,7 +102,7 @@ class Workspace:
         """The plan with every value known, and the schemas that it is of."""
         self._served.foresee = True
         try:
-            return {"plan": self.plan(*variables), "schemas": self._schemas}
+            return {"plan": self.plan(*variables), "schemas": self.schemas}
         finally:
             self._served.foresee = False
 
@@ -116,10 +125,13 @@ ENVIRONMENTS = {
 
 
 @contextlib.contextmanager
-def workspace(source: Path = ROOT / "terraform") -> Iterator[Workspace]:
-    """A copy of a configuration, ready for commands; the project is beside it as it is beside the original."""
-    types = types_used(source)
-    schemas = {name: terraform_schema.load(name, types, CACHE) for name in terraform_schema.PACKAGES}
+def workspace(source: Path = ROOT / "terraform", types: Collection[str] = ()) -> Iterator[Workspace]:
+    """A copy of a configuration, ready for commands; the project is beside it as it is beside the original.
+
+    Providers have the types that the configuration names, and `types`.
+    """
+    wanted = types_used(source) | set(types)
+    schemas = {name: terraform_schema.load(name, wanted, CACHE) for name in terraform_schema.PACKAGES}
     with (
         tempfile.TemporaryDirectory(prefix="nextbeam-terraform-") as made,
         terraform_provider.serve(schemas) as served,

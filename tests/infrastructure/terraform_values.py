@@ -43,8 +43,11 @@ def invented(kind: TypeJson, path: str, name: str, values: Json) -> Any:
 
 def _text(resource: str, attribute: str, name: str, values: Json) -> str:
     project = values["project"] if isinstance(values.get("project"), str) else "a-project"
-    if attribute in ("email", "member") and (email := _email(resource, values, project)):
-        return email if attribute == "email" else f"serviceAccount:{email}"
+    if email := _email(resource, values, project):
+        known = {"email": email, "member": f"serviceAccount:{email}"}
+        known |= dict.fromkeys(("id", "name"), f"projects/{project}/serviceAccounts/{email}")
+        if attribute in known:
+            return known[attribute]
     if attribute in ("project", "project_id"):
         return str(project)
     if attribute == "number" or attribute.endswith("_number"):
