@@ -74,10 +74,10 @@ output "job_flags" {
       "--service_account_email=${module.identities.emails["worker"]}",
       "--dataflow_kms_key=${module.keys.ids["dataflow"]}",
       "--subnetwork=${module.network.subnetwork}",
-      "--sdk_container_image=${var.image}",
       "--machine_type=${var.machine_type}",
       "--max_num_workers=${var.max_workers}",
     ],
+    [for image in compact([var.image]) : "--sdk_container_image=${image}"],
     [for name, value in local.labels : "--labels=${name}=${value}"],
     [for name, value in local.parameters : "--${name}=${value}"],
   ))
@@ -89,7 +89,7 @@ output "build_pool" {
 }
 
 output "dead_letters_job" {
-  description = "Name of the Cloud Run job that lists and replays dead letters."
+  description = "Name of the Cloud Run job that lists and replays dead letters; null without an image."
   value       = module.operations.dead_letters_job
 }
 

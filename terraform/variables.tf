@@ -78,11 +78,12 @@ variable "labels" {
 # --- what runs
 
 variable "image" {
-  description = "The image of launcher and workers, by digest."
+  description = "The image of launcher and workers, by digest; null, until the first one is built: what runs it waits."
   type        = string
+  default     = null
 
   validation {
-    condition     = can(regex("^[a-z0-9.-]+(/[a-z0-9._-]+)+@sha256:[0-9a-f]{64}$", var.image))
+    condition     = var.image == null || can(regex("^[a-z0-9.-]+(/[a-z0-9._-]+)+@sha256:[0-9a-f]{64}$", var.image))
     error_message = "image names a digest, HOST/PROJECT/REPOSITORY/NAME@sha256:..., as a tag could be moved under a running job."
   }
 }
@@ -136,8 +137,8 @@ variable "container_spec" {
   default     = null
 
   validation {
-    condition     = !var.manage_job || can(regex("^gs://[a-z0-9._-]+/.+\\.json$", var.container_spec))
-    error_message = "container_spec is missing: manage_job needs the gs:// path of a container spec."
+    condition     = !var.manage_job || (can(regex("^gs://[a-z0-9._-]+/.+\\.json$", var.container_spec)) && var.image != null)
+    error_message = "container_spec: manage_job needs the gs:// path of a container spec, and an image."
   }
 }
 

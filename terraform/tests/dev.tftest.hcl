@@ -76,3 +76,16 @@ run "what_is_asked_for" {
     error_message = "decisions and feedback have a brand: its people see its rows, and others see all of them"
   }
 }
+
+run "before_the_first_image" {
+  command = plan
+
+  variables {
+    image = null
+  }
+
+  assert {
+    condition     = output.dead_letters_job == null
+    error_message = "a job whose image is not there would be refused"
+  }
+}

@@ -80,6 +80,7 @@ locals {
     {
       "jobs/worker"      = { role = "jobs", member = google_service_account.this["worker"].member }
       "jobs/launcher"    = { role = "jobs", member = google_service_account.this["launcher"].member }
+      "queries/launcher" = { role = "queries", member = google_service_account.this["launcher"].member }
       "queries/replayer" = { role = "queries", member = google_service_account.this["replayer"].member }
       "builds/ci"        = { role = "builds", member = google_service_account.this["ci"].member }
       "builds/deploy"    = { role = "builds", member = google_service_account.this["launcher"].member }

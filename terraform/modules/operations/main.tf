@@ -1,6 +1,8 @@
 # Looks at dead letters and sends them again: `nextbeam dead-letters`, where it can reach them. As it stands it counts
 # what waits and takes nothing; whoever has mended the cause starts it with arguments of their own (docs/operations.md).
 resource "google_cloud_run_v2_job" "dead_letters" {
+  count = var.image == null ? 0 : 1
+
   project             = var.project_id
   location            = var.region
   name                = "${var.name}-dead-letters"
@@ -35,15 +37,19 @@ resource "google_cloud_run_v2_job" "dead_letters" {
 }
 
 resource "google_cloud_run_v2_job_iam_member" "scheduler" {
+  count = var.image == null ? 0 : 1
+
   project  = var.project_id
   location = var.region
-  name     = google_cloud_run_v2_job.dead_letters.name
+  name     = google_cloud_run_v2_job.dead_letters[0].name
   role     = "roles/run.invoker"
   member   = var.scheduler.member
 }
 
 # Every morning the log says what waits, by reason, step and day: a cause that was mended does not wait to be noticed.
 resource "google_cloud_scheduler_job" "dead_letters" {
+  count = var.image == null ? 0 : 1
+
   project          = var.project_id
   region           = var.region
   name             = "${var.name}-dead-letters"
@@ -57,7 +63,7 @@ resource "google_cloud_scheduler_job" "dead_letters" {
   }
   http_target {
     http_method = "POST"
-    uri         = "https://run.googleapis.com/v2/${google_cloud_run_v2_job.dead_letters.id}:run"
+    uri         = "https://run.googleapis.com/v2/${google_cloud_run_v2_job.dead_letters[0].id}:run"
     oauth_token {
       service_account_email = var.scheduler.email
       scope                 = "https://www.googleapis.com/auth/cloud-platform"

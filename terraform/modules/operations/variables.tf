@@ -29,7 +29,7 @@ variable "protect" {
 }
 
 variable "image" {
-  description = "The image, by digest."
+  description = "The image, by digest; null: there is none yet, and no job that would run it."
   type        = string
 }
 

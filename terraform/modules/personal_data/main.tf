@@ -39,7 +39,7 @@ resource "google_bigquery_datapolicy_data_policy" "mask" {
 
 locals {
   masked = merge([
-    for tag in keys(local.masks) : { for reader in var.masked_readers : "${tag}/${reader}" => { tag = tag, member = reader } }
+    for tag in keys(local.masks) : { for name, reader in var.masked_readers : "${tag}/${name}" => { tag = tag, member = reader } }
   ]...)
   clear = merge([
     for tag in keys(local.masks) : { for name, reader in var.clear_readers : "${tag}/${name}" => { tag = tag, member = reader } }

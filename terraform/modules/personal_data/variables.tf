@@ -14,8 +14,8 @@ variable "name" {
 }
 
 variable "masked_readers" {
-  description = "Who sees masked values, as IAM members."
-  type        = set(string)
+  description = "Who sees masked values, as IAM members, by any name."
+  type        = map(string)
 }
 
 variable "clear_readers" {
