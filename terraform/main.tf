@@ -213,7 +213,7 @@ module "buckets" {
     replay-reads  = { bucket = "plans", role = "roles/storage.objectViewer", member = module.identities.members["replayer"] }
     publishes     = { bucket = "plans", role = "roles/storage.objectUser", member = module.identities.members["model-publisher"] }
     launches      = { bucket = "releases", role = "roles/storage.objectUser", member = module.identities.members["launcher"] }
-    job-launched  = { bucket = "releases", role = "roles/storage.objectViewer", member = module.identities.members["worker"], under = "specs/" }
+    job-launched  = { bucket = "releases", role = "roles/storage.objectViewer", member = module.identities.members["worker"] }
     builds        = { bucket = "releases", role = "roles/storage.objectCreator", member = module.identities.members["ci"], under = "builds/" }
   }
 }

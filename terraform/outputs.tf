@@ -76,6 +76,8 @@ output "job_flags" {
       "--subnetwork=${module.network.subnetwork}",
       "--machine_type=${var.machine_type}",
       "--max_num_workers=${var.max_workers}",
+      # Without it only disks are under our key, and the state of customers is not.
+      "--experiments=enable_kms_on_streaming_engine",
     ],
     [for image in compact([var.image]) : "--sdk_container_image=${image}"],
     [for name, value in local.labels : "--labels=${name}=${value}"],

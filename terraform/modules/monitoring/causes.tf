@@ -23,7 +23,7 @@ locals {
     accounts_gap = {
       urgency  = "page"
       says     = "What came in is not what was decided, observed, dropped as a duplicate or refused, for 30 minutes."
-      query    = "abs((${local.came_in}) - (${local.accounted})) > ${var.thresholds.accounts_gap_share} * (${local.came_in})"
+      query    = "abs((${local.came_in}) - (${local.accounted})) > ${format("%.6g", var.thresholds.accounts_gap_share)} * (${local.came_in})"
       duration = "1800s"
     }
     state_unreadable = {

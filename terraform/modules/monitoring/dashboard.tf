@@ -36,7 +36,7 @@ locals {
   budgets = [
     for name, promise in local.promised : {
       legend = replace(name, "_", " ")
-      query  = "1 - (${local.spent[name]["28d"]}) / ${1 - promise.goal}"
+      query  = "1 - (${local.spent[name]["28d"]}) / ${format("%.6g", 1 - promise.goal)}"
     }
   ]
 

@@ -54,9 +54,9 @@ locals {
   counter_burns = merge([
     for name, promise in local.promised : {
       for speed, burn in local.burns : "${name}_${speed}" => {
-        says    = "The budget of ${name} (${promise.says}, in ${promise.goal * 100} % of cases over 28 days) is spent ${burn.rate} times too fast."
+        says    = "The budget of ${name} (${promise.says}, in ${format("%.6g", promise.goal * 100)} % of cases over 28 days) is spent ${burn.rate} times too fast."
         urgency = burn.urgency
-        query   = "(${local.spent[name][burn.long]} > ${burn.rate * (1 - promise.goal)}) and (${local.spent[name][burn.short]} > ${burn.rate * (1 - promise.goal)})"
+        query   = join(" and ", [for window in [burn.long, burn.short] : "(${local.spent[name][window]} > ${format("%.6g", burn.rate * (1 - promise.goal))})"])
       }
     }
   ]...)
