@@ -50,12 +50,3 @@ run "what_a_bank_adds" {
     error_message = "production keeps what holds data"
   }
 }
-
-run "the_flags_of_a_job_name_the_image_by_digest" {
-  command = apply
-
-  assert {
-    condition     = strcontains(output.job_flags, "--sdk_container_image=${var.image}") && strcontains(output.job_flags, "--max_num_workers=5")
-    error_message = "what is launched is what was tested, and no more of it than allowed"
-  }
-}

@@ -29,7 +29,8 @@ def main() -> int:
         if set(arguments.command) - {"fmt", "checkov"}:
             with workspace(arguments.source) as ready:
                 for command in arguments.command:
-                    _run(ready, command, arguments)
+                    if command not in ("fmt", "checkov"):
+                        _run(ready, command, arguments)
     except RuntimeError as error:
         print(error, file=sys.stderr)
         return 1

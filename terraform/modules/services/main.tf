@@ -76,5 +76,4 @@ data "google_logging_project_cmek_settings" "agent" {
 
 data "google_project" "this" {
   project_id = var.project_id
-  depends_on = [google_project_service.api]
 }
