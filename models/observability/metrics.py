@@ -148,7 +148,7 @@ def _rungs(ladder: Ladder) -> Iterator[Metric]:
         yield Metric(
             name,
             "decisions",
-            f"those of {ladder.total} that took at most {bound} {ladder.unit}",
+            f"those of {ladder.total} of at most {bound} {ladder.unit}",
             (_D, _S) if name in _SLO_RUNGS else (_D,),
         )
     yield Metric(ladder.total, "decisions", ladder.counts, (_D, _S) if objective else (_D,))

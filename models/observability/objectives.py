@@ -24,7 +24,12 @@ WINDOW_DAYS = 28
 """Of every objective: whole weeks, so that each window holds the same days of the week."""
 
 OLDEST_UNACKED = "pubsub.googleapis.com/subscription/oldest_unacked_message_age"
+LOGGED = "logging.googleapis.com/log_entry_count"
+_JOB = "dataflow.googleapis.com/job"
 UNDELIVERED = "pubsub.googleapis.com/subscription/num_undelivered_messages"
+HEARTBEAT_AGE = "logging.googleapis.com/user/nextbeam_heartbeat_age"
+"""A distribution over log lines whose event is `heartbeat`: of a counter of a job the platform makes no objective."""
+QUALITY_SCANS = "logging.googleapis.com/user/nextbeam_quality_scans"
 LOGGED_FAILURES = "logging.googleapis.com/user/nextbeam_step_failed"
 """A metric over log lines whose event is `step_failed`: a bundle that fails takes its counters with it."""
 
@@ -34,7 +39,7 @@ class Objective:
     """One objective: the share of `total` that is good, over the window.
 
     Either `good` or `bad` names what is counted; the names of several metrics stand for their sum. One without either
-    is of windows: `platform` names the metric of the platform, `windows` what makes a window good.
+    rests on a metric of the platform: `windows` says what of it is good.
     """
 
     name: str
@@ -71,6 +76,20 @@ OBJECTIVES = (
         "the oldest message that waits for the job is younger than 5 s",
         platform=OLDEST_UNACKED,
         windows="windows of 5 min whose mean age is below 5 s",
+    ),
+    Objective(
+        "heartbeat_latency",
+        0.99,
+        "a heartbeat is answered at most 1 s after it was published",
+        platform=HEARTBEAT_AGE,
+        windows="heartbeats of at most 1000 ms",
+    ),
+    Objective(
+        "accounted_for",
+        0.995,
+        "the tables account for what came in, and no contact limit is exceeded",
+        platform=QUALITY_SCANS,
+        windows="hourly scans in which every rule holds",
     ),
     Objective(
         "dead_letters",
@@ -135,11 +154,31 @@ CAUSES = (
         "a step of the job fails, and its bundle is tried again",
         platform=LOGGED_FAILURES,
     ),
+    Alert("worker_errors", "ticket", "workers log many errors", platform=LOGGED),
+    Alert("job_failed", "page", "the job has failed: nobody decides", platform=f"{_JOB}/is_failed"),
+    Alert("backlog_age", "page", "a message has waited for the job for minutes", platform=OLDEST_UNACKED),
+    Alert("system_lag", "ticket", "an element has been in the job for long", platform=f"{_JOB}/system_lag"),
+    Alert(
+        "watermark_age",
+        "ticket",
+        "the job's event time is behind: sessions end late, and silence is told late",
+        platform=f"{_JOB}/data_watermark_age",
+    ),
+    Alert(
+        "at_the_ceiling", "ticket", "the job has all the vCPUs it may", platform=f"{_JOB}/current_num_vcpus"
+    ),
+    Alert("dead_letters_waiting", "ticket", "dead letters wait to be looked at", platform=UNDELIVERED),
     Alert(
         "undelivered_messages",
         "ticket",
         "a consumer of decisions has refused messages for good",
         platform=UNDELIVERED,
+    ),
+    Alert(
+        "quality_scan_failed",
+        "page",
+        "something is decided twice, or a contact limit was exceeded",
+        platform=QUALITY_SCANS,
     ),
 )
 
