@@ -11,6 +11,7 @@ PROJECT_ROLES = {
 }
 """What may be granted on the whole project, with why."""
 _PUBLIC_MEMBERS = ("allUsers", "allAuthenticatedUsers")
+_PEOPLE = ("user:", "group:", "domain:", "principal:", "principalSet:", *_PUBLIC_MEMBERS)
 _PRIMITIVE = ("roles/owner", "roles/editor", "roles/viewer", "roles/browser")
 _STRONG = re.compile(
     r"setIamPolicy|serviceAccountKeys|\.(delete|destroy|actAs|getAccessToken|signBlob|signJwt)$|\*"
@@ -131,9 +132,7 @@ def only_services_use_keys(made: Deployment) -> Iterator[str]:
     for grant in made.of_type("google_kms_crypto_key_iam_member"):
         ours = f"@{made.variables['project_id']}.iam.gserviceaccount.com"
         member = grant.values["member"]
-        if "rypter" in grant.values["role"] and (
-            member.endswith(ours) or not member.startswith("serviceAccount:")
-        ):
+        if "rypter" in grant.values["role"] and (member.endswith(ours) or member.startswith(_PEOPLE)):
             yield f"{grant.address}: {member}"
 
 

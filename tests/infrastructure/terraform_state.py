@@ -16,6 +16,8 @@ class Resource:
     type: str
     values: Json
     block: Json
+    unknown: Json
+    """True in place of what not even a plan with foresight knows: what is read from data of the cloud."""
 
     def can(self, *path: str) -> bool:
         """Whether its type has such an attribute or block."""
@@ -50,8 +52,17 @@ class Deployment:
     def of(cls, environment: str, made: Json) -> "Deployment":
         """From what `terraform_check.py foresee` writes: a plan, and the schemas it is of."""
         plan = made["plan"]
+        unknown = {
+            change["address"]: change["change"]["after_unknown"] for change in plan["resource_changes"]
+        }
         resources = tuple(
-            Resource(entry["address"], entry["type"], entry["values"], _schema(made["schemas"], entry))
+            Resource(
+                entry["address"],
+                entry["type"],
+                entry["values"],
+                _schema(made["schemas"], entry),
+                unknown[entry["address"]],
+            )
             for entry in _entries(plan["planned_values"]["root_module"])
             if entry["mode"] == "managed" and entry["type"].startswith("google_")
         )

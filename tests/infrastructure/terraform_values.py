@@ -48,6 +48,8 @@ def _text(resource: str, attribute: str, name: str, values: Json) -> str:
         known |= dict.fromkeys(("id", "name"), f"projects/{project}/serviceAccounts/{email}")
         if attribute in known:
             return known[attribute]
+    if (resource, attribute) == ("google_storage_bucket", "url"):
+        return f"gs://{name}"
     if attribute in ("project", "project_id"):
         return str(project)
     if attribute == "number" or attribute.endswith("_number"):

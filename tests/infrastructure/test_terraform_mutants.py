@@ -39,7 +39,7 @@ def sample(among, size):
 
 
 MUTANTS = catalogue()
-CHOSEN = MUTANTS if FULL else sample(MUTANTS, 5)
+CHOSEN = MUTANTS if FULL else sample(MUTANTS, 4)
 
 
 @pytest.fixture(scope="module")
