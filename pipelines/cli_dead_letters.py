@@ -1,6 +1,7 @@
 """`nextbeam dead-letters list|show|replay`: look at what could not be processed, and try it again."""
 
 import argparse
+import os
 import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from models.plan.wording import nearest
 from pipelines.commands import add_command
 from pipelines.locate import OUTPUTS, PLAN, UsageError, find_mapping, find_plan, run_folder
+from pipelines.place import PUBSUB_EMULATOR, WHERE, add_names, checked_dataset, checked_part, place
 from schemas import Reason
 
 if TYPE_CHECKING:
@@ -22,19 +24,15 @@ if TYPE_CHECKING:
     from pipelines.provisioning import Names
     from pipelines.provisioning.endpoints import Endpoints
 
-LOCAL_PROJECT = "local-dev"
 NO_MAPPING = "none"
-_TABLE = "dead_letters"
-
-_WHERE = """PUBSUB_EMULATOR_HOST and BIGQUERY_EMULATOR_HOST name emulators; without them --project names a project
-of the cloud."""
+TABLE = "dead_letters"
 
 _LIST_EXAMPLE = f"""examples:
   nextbeam dead-letters list --out out/day
   nextbeam dead-letters list --subscription dead-letter-review --since 2026-11-20
 
 Letters of a subscription are read and given back; what is listed has not been taken away.
-{_WHERE}"""
+{WHERE}"""
 
 _REPLAY_EXAMPLE = f"""examples:
   nextbeam dead-letters replay --out out/day --plan fixed.yaml --into again.jsonl
@@ -43,7 +41,7 @@ _REPLAY_EXAMPLE = f"""examples:
 Only what decodes under the plan is sent; the rest stays where it is, and is told of. A journal keeps what was sent
 where, so that a second replay skips it. A letter of a subscription is acknowledged once its payload has arrived.
 Exit 1: letters stay that were chosen.
-{_WHERE}"""
+{WHERE}"""
 
 
 def add_dead_letters(commands: "Commands") -> None:
@@ -72,7 +70,7 @@ def _add_list(commands: "Commands") -> None:
 
 
 def _add_show(commands: "Commands") -> None:
-    parser = add_command(commands, "show", _show, "tell one dead letter", _WHERE)
+    parser = add_command(commands, "show", _show, "tell one dead letter", WHERE)
     parser.add_argument("id", metavar="ID", help="its id, or the beginning of it")
     _add_source(parser)
     _add_rules(parser)
@@ -119,18 +117,13 @@ def _add_replay(commands: "Commands") -> None:
 
 
 def _add_source(parser: argparse.ArgumentParser) -> None:
-    place = parser.add_mutually_exclusive_group(required=True)
-    place.add_argument("--out", metavar="DIR", help="dead letters of a run: its folder")
-    place.add_argument("--subscription", metavar="NAME", help="those that wait on a subscription")
-    place.add_argument(
-        "--dataset", metavar="DATASET", help=f"those in the table {_TABLE} of a BigQuery dataset"
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--out", metavar="DIR", help="dead letters of a run: its folder")
+    source.add_argument("--subscription", metavar="NAME", help="those that wait on a subscription")
+    source.add_argument(
+        "--dataset", metavar="DATASET", help=f"those in the table {TABLE} of a BigQuery dataset"
     )
-    parser.add_argument(
-        "--project", metavar="PROJECT", help=f"of the live place (default with an emulator: {LOCAL_PROJECT})"
-    )
-    parser.add_argument(
-        "--prefix", default="", metavar="PREFIX", help="of the names of topics and subscriptions"
-    )
+    add_names(parser)
 
 
 def _add_filters(parser: argparse.ArgumentParser) -> None:
@@ -269,14 +262,13 @@ def _source(args: argparse.Namespace, stack: ExitStack, stop: Event | None = Non
 
     if args.out:
         return FolderSource(run_folder(args.out))
-    endpoints, names = _place(args)
     source: TableSource | SubscriptionSource
     if args.dataset:
-        source = TableSource(endpoints, f"{_dataset(args.dataset, names)}.{_TABLE}")
+        endpoints, dataset = _table("--dataset", args.dataset, args)
+        source = TableSource(endpoints, f"{dataset}.{TABLE}")
     else:
-        name = args.subscription
-        path = name if name.startswith("projects/") else names.subscription(name)
-        source = SubscriptionSource(endpoints, path, stop or Event())
+        endpoints, names = place(args, "Pub/Sub")
+        source = SubscriptionSource(endpoints, _subscription(args.subscription, names), stop or Event())
     stack.callback(source.close)
     return source
 
@@ -291,39 +283,36 @@ def _sender(args: argparse.Namespace, stop: Event) -> "Sender":
         Senders,
         TopicSender,
     )
-    from pipelines.provisioning.endpoints import Endpoints  # noqa: PLC0415
     from pipelines.provisioning.resources import OUTCOMES, SIGNALS  # noqa: PLC0415
 
     senders: list[Sender] = []
     if args.into:
         senders.append(FeedSender(Path(args.into)))
-    elif args.dry_run and not args.project and Endpoints.from_environment().pubsub is None:
+    elif not args.project and not os.environ.get(PUBSUB_EMULATOR):
+        if not args.dry_run:
+            raise UsageError(
+                f"where to? name an emulator by {PUBSUB_EMULATOR}, or a project of the cloud by --project; "
+                "`replay --into FILE` writes to a file instead"
+            )
         senders.append(NoSender())
     else:
-        endpoints, names = _place(args)
+        endpoints, names = place(args, "Pub/Sub")
         topics = {Target.SIGNALS: names.topic(SIGNALS), Target.OUTCOMES: names.topic(OUTCOMES)}
         senders.append(TopicSender(endpoints, topics, stop))
     if args.rows_to:
-        endpoints, names = _place(args)
-        senders.append(RowSender(endpoints, _dataset(args.rows_to, names), OUTPUTS))
+        senders.append(RowSender(*_table("--rows-to", args.rows_to, args), OUTPUTS))
     return Senders(*senders)
 
 
-def _place(args: argparse.Namespace) -> "tuple[Endpoints, Names]":
-    from pipelines.provisioning import Names  # noqa: PLC0415
-    from pipelines.provisioning.endpoints import Endpoints  # noqa: PLC0415
-
-    endpoints = Endpoints.from_environment()
-    if endpoints == Endpoints() and not args.project:
-        raise UsageError(
-            "where to? name a project of the cloud by --project or an emulator by PUBSUB_EMULATOR_HOST; "
-            "`replay --into FILE` writes to a file instead"
-        )
-    return endpoints, Names(args.project or LOCAL_PROJECT, prefix=args.prefix)
+def _table(flag: str, name: str, args: argparse.Namespace) -> "tuple[Endpoints, str]":
+    """Where BigQuery is, and the full name of a dataset there."""
+    project, dataset = checked_dataset(flag, name)
+    endpoints, names = place(args, "BigQuery")
+    return endpoints, f"{project or names.project}.{dataset}"
 
 
-def _dataset(name: str, names: "Names") -> str:
-    return name if "." in name else f"{names.project}.{name}"
+def _subscription(name: str, names: "Names") -> str:
+    return name if name.startswith("projects/") else names.subscription(checked_part("--subscription", name))
 
 
 def _journal(args: argparse.Namespace) -> Path:

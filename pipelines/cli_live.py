@@ -10,18 +10,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pipelines.commands import Command, add_command
 from pipelines.locate import UsageError, find_plan
+from pipelines.place import WHERE, add_names, checked_part, place
 
 if TYPE_CHECKING:
     from models.plan.compiled import Plan
     from pipelines.commands import Commands
-    from pipelines.provisioning import Names
-    from pipelines.provisioning.endpoints import Endpoints
 
 Made = TypeVar("Made")
-
-LOCAL_PROJECT = "local-dev"
-_WHERE = """PUBSUB_EMULATOR_HOST names the emulator to use; without it --project must name a project of the cloud.
-`nextbeam live` starts all of it on this machine."""
 
 
 def add_live(commands: "Commands") -> None:
@@ -46,13 +41,6 @@ def _parser(
         "--for", dest="for_s", type=_seconds, metavar="SECONDS", help="end after so long (default: never)"
     )
     return parser
-
-
-def _add_names(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--project", metavar="PROJECT", help=f"(default with an emulator: {LOCAL_PROJECT})")
-    parser.add_argument(
-        "--prefix", default="", metavar="PREFIX", help="of the names of topics and subscriptions"
-    )
 
 
 def _add_rate(parser: argparse.ArgumentParser, rate: float) -> None:
@@ -85,8 +73,8 @@ def _add_haste(parser: argparse.ArgumentParser) -> None:
 
 def _add_signals(commands: "Commands") -> None:
     text = "publish what customers of the simulated bank do now, at a chosen rate"
-    parser = _parser(commands, "signals", _signals, text, _WHERE)
-    _add_names(parser)
+    parser = _parser(commands, "signals", _signals, text, WHERE)
+    add_names(parser)
     _add_rate(parser, 25.0)
     shares = {
         "malformed": (0.005, "unreadable messages added"),
@@ -115,15 +103,18 @@ def _signals(args: argparse.Namespace, _: list[str]) -> int:
     from models.simulation.living import LivingConfig  # noqa: PLC0415  (help must be quick)
     from pipelines.live.source import send  # noqa: PLC0415
     from pipelines.live.wire import Topic  # noqa: PLC0415
+    from pipelines.provisioning.presence import await_topics  # noqa: PLC0415
     from pipelines.provisioning.resources import SIGNALS  # noqa: PLC0415
 
     shares = {name: getattr(args, name) for name in ("malformed", "duplicates", "disorder", "busiest")}
     run = args.run or secrets.token_hex(4)
     named = {"rate": args.rate, "customers": args.customers, "seed": args.seed, "arrivals": args.arrivals}
     config = _checked(lambda: LivingConfig(run=run, **named, **shares))
-    endpoints, names = _place(args)
+    endpoints, names = place(args, "Pub/Sub")
     spec = _plan(args.plan).spec
     with _stopping() as stop:
+        if not await_topics(endpoints, {SIGNALS: names.topic(SIGNALS)}, stop):
+            return 0
         topic = Topic(endpoints, names.topic(SIGNALS), stop)
         _say(f"signals to {names.topic(SIGNALS)}: {args.rate:g} a second, run {run}; Ctrl-C stops")
         sent = send(config, spec, topic, stop, for_s=args.for_s, say=_say)
@@ -133,8 +124,8 @@ def _signals(args: argparse.Namespace, _: list[str]) -> int:
 
 def _add_channels(commands: "Commands") -> None:
     text = "show decisions to the simulated bank's customers and publish how they answer"
-    parser = _parser(commands, "channels", _channels, text, _WHERE)
-    _add_names(parser)
+    parser = _parser(commands, "channels", _channels, text, WHERE)
+    add_names(parser)
     _add_haste(parser)
     parser.add_argument("--quiet", action="store_true", help="do not print every offer that is shown")
 
@@ -144,20 +135,27 @@ def _channels(args: argparse.Namespace, _: list[str]) -> int:
     from pipelines.live.channels import Channels, serve  # noqa: PLC0415
     from pipelines.live.showing import Showing  # noqa: PLC0415
     from pipelines.live.wire import Subscription, Topic  # noqa: PLC0415
-    from pipelines.provisioning.resources import OUTCOMES, SIGNALS  # noqa: PLC0415
+    from pipelines.provisioning.presence import await_subscriptions, await_topics  # noqa: PLC0415
+    from pipelines.provisioning.resources import DECISIONS, OUTCOMES, SIGNALS  # noqa: PLC0415
 
-    endpoints, names = _place(args)
+    endpoints, names = place(args, "Pub/Sub")
     plan = _plan(args.plan)
     answering = _checked(lambda: Answering(plan.spec, args.seed, haste=args.haste))
     channels = Channels(answering)
     with _stopping() as stop:
         decisions = names.subscription("decisions-channels")
-        _say(f"decisions from {decisions}, outcomes to {names.topic(OUTCOMES)}; Ctrl-C stops")
+        told = {name: names.topic(name) for name in (OUTCOMES, SIGNALS)}
+        if not (
+            await_subscriptions(endpoints, {DECISIONS: decisions}, stop)
+            and await_topics(endpoints, told, stop)
+        ):
+            return 0
+        _say(f"decisions from {decisions}, outcomes to {told[OUTCOMES]}; Ctrl-C stops")
         serve(
             channels,
             Subscription(endpoints, decisions, stop),
-            Topic(endpoints, names.topic(OUTCOMES), stop),
-            Topic(endpoints, names.topic(SIGNALS), stop),
+            Topic(endpoints, told[OUTCOMES], stop),
+            Topic(endpoints, told[SIGNALS], stop),
             stop,
             for_s=args.for_s,
             show=None if args.quiet else Showing(plan.spec, print).show,
@@ -169,9 +167,9 @@ def _channels(args: argparse.Namespace, _: list[str]) -> int:
 
 def _add_watch(commands: "Commands") -> None:
     text = "serve a page on this machine that shows a running pipeline"
-    epilog = f"It reads along on subscriptions of its own (`TOPIC-WATCHER`).\n\n{_WHERE}"
+    epilog = f"It reads along on subscriptions of its own (`TOPIC-WATCHER`).\n\n{WHERE}"
     parser = _parser(commands, "watch", _watch, text, epilog)
-    _add_names(parser)
+    add_names(parser)
     _add_port(parser)
     parser.add_argument(
         "--watcher", default="live", metavar="NAME", help="of its subscriptions (default: %(default)s)"
@@ -190,8 +188,8 @@ def _add_port(parser: argparse.ArgumentParser) -> None:
 def _watch(args: argparse.Namespace, _: list[str]) -> int:
     from pipelines.live.watching import watch  # noqa: PLC0415
 
-    endpoints, names = _place(args)
-    plan = find_plan(args.plan)
+    endpoints, names = place(args, "Pub/Sub")
+    watcher, plan = checked_part("--watcher", args.watcher), find_plan(args.plan)
     _plan(args.plan)
     with _stopping() as stop:
         watch(
@@ -199,7 +197,7 @@ def _watch(args: argparse.Namespace, _: list[str]) -> int:
             names,
             plan,
             stop,
-            watcher=args.watcher,
+            watcher=watcher,
             seed=None if args.no_truth else args.seed,
             port=args.port,
             for_s=args.for_s,
@@ -247,19 +245,6 @@ def _seconds(text: str) -> float:
     if not seconds > 0:
         raise argparse.ArgumentTypeError("give a number of seconds, more than 0")
     return seconds
-
-
-def _place(args: argparse.Namespace) -> "tuple[Endpoints, Names]":
-    from pipelines.provisioning import Names  # noqa: PLC0415
-    from pipelines.provisioning.endpoints import Endpoints  # noqa: PLC0415
-
-    endpoints = Endpoints.from_environment()
-    if endpoints.pubsub is None and not args.project:
-        raise UsageError(
-            "PUBSUB_EMULATOR_HOST is not set: start an emulator and name it there, use `nextbeam live`, "
-            "or name a project of the cloud by --project"
-        )
-    return endpoints, Names(args.project or LOCAL_PROJECT, prefix=args.prefix)
 
 
 def _plan(name: str) -> "Plan":

@@ -29,11 +29,12 @@ from pipelines.locate import UsageError
 from pipelines.observability.endpoint import metrics_served
 from pipelines.options import beam_options
 from pipelines.provisioning.endpoints import Endpoints
+from pipelines.provisioning.presence import await_subscriptions, await_topics, check_tables
 from pipelines.provisioning.resources import Names, Resources
 from pipelines.provisioning.views import publish_limits
 from pipelines.sql.limits import plan_limits
 from pipelines.stopping import stop_requested
-from pipelines.stream_flags import READY, StreamConfig
+from pipelines.stream_flags import OPTIONAL_TOPICS, READY, SUBSCRIPTIONS, TOPICS, StreamConfig
 from transforms.logs import tell, to_stderr
 from transforms.metrics import counted
 from transforms.plan_source import PlanSource
@@ -97,6 +98,9 @@ def _run_here(config: StreamConfig, options: PipelineOptions) -> int:
     failed: list[BaseException] = []
     to_stderr()
     with stop_requested() as stop, ExitStack() as beside:
+        if not _all_there(config, stop):
+            print("stopped before anything was read", file=sys.stderr)
+            return 0
         result = start(config, options)
         served = beside.enter_context(metrics_served(config.metrics_port, lambda: counted(result)))
         if served:
@@ -114,6 +118,23 @@ def _run_here(config: StreamConfig, options: PipelineOptions) -> int:
     print(accounts_line(result), file=sys.stderr)
     print("stopped; what was not done yet was not acknowledged and will be delivered again", file=sys.stderr)
     return 0
+
+
+def _all_there(config: StreamConfig, stop: threading.Event) -> bool:
+    """Wait for Pub/Sub, and see that all is there that the flags name; False: we were asked to stop before."""
+    endpoints = Endpoints.from_environment()
+    read = {f"--{name}": getattr(config, name) for name in SUBSCRIPTIONS}
+    written = {f"--{name}": path for name in [*TOPICS, *OPTIONAL_TOPICS] if (path := getattr(config, name))}
+    if not (await_subscriptions(endpoints, read, stop) and await_topics(endpoints, written, stop)):
+        return False
+    if config.dataset is not None:
+        check_tables(_tables(config.dataset), endpoints)
+    return True
+
+
+def _tables(dataset: str) -> Resources:
+    project, name = dataset.split(".", 1)
+    return Resources.of(Names(project, dataset=name))
 
 
 class _Promises:
@@ -140,8 +161,7 @@ class _Promises:
         plan = self._source.load().plan
         if plan.digest == self._published:
             return
-        project, dataset = self._config.dataset.split(".", 1)
-        resources = Resources.of(Names(project, dataset=dataset))
+        resources = _tables(self._config.dataset)
         try:
             publish_limits(plan_limits(plan.spec, plan.digest), resources, Endpoints.from_environment())
             self._published = plan.digest

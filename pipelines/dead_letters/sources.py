@@ -19,6 +19,7 @@ from schemas import DeadLetter
 from schemas.rows import from_row
 
 _ROWS = 1_000
+_AWAY_S = 20.0
 _LEASE_S, _RENEW_S = 60, 20.0
 _QUIET_PULLS = 2
 """So many empty answers in a row, and a subscription counts as empty."""
@@ -98,6 +99,9 @@ class TableSource(_Still):
         """Only rows of the reasons and steps that are chosen are read."""
         from google.api_core.exceptions import GoogleAPIError  # noqa: PLC0415
         from google.cloud import bigquery  # noqa: PLC0415
+        from requests import RequestException  # noqa: PLC0415
+
+        from pipelines.provisioning.patience import refused  # noqa: PLC0415
 
         asked = {"reason": sorted(choice.reasons), "step": sorted(choice.steps)}
         wanted = [f"{column} IN UNNEST(@{column}s)" for column, names in asked.items() if names]
@@ -110,11 +114,16 @@ class TableSource(_Still):
         ]
         config = bigquery.QueryJobConfig(query_parameters=given)
         try:
-            rows = self._client.query_and_wait(sql, job_config=config)
+            rows = self._client.query_and_wait(
+                sql,
+                job_config=config,
+                retry=bigquery.DEFAULT_RETRY.with_timeout(_AWAY_S),
+                job_retry=None,  # type: ignore[arg-type]
+            )
             letters = (found(from_row(DeadLetter, dict(row))) for row in rows)
             yield from _sliced(Held(letter) for letter in letters if choice.takes(letter))
-        except GoogleAPIError as error:
-            raise UsageError(f"{self._table} cannot be read: {str(error).splitlines()[0]}") from error
+        except (GoogleAPIError, RequestException) as error:
+            raise refused(self._table, error) from error
 
     def close(self) -> None:
         """The client is of no more use."""

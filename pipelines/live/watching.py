@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Event
 
 import uvicorn
+from google.api_core.exceptions import GoogleAPIError
 from starlette.applications import Starlette
 
 from models.plan.compiled import Plan
@@ -20,6 +21,8 @@ from pipelines.live.wire import Received, StoppedError, Subscription, pulled
 from pipelines.local.ports import HOST, claim_port
 from pipelines.provisioning import Names, Resources
 from pipelines.provisioning.endpoints import Endpoints
+from pipelines.provisioning.patience import refused
+from pipelines.provisioning.presence import await_topics
 from pipelines.provisioning.resources import DEAD_LETTER, DECISIONS, FEEDBACK, SIGNALS
 from pipelines.provisioning.topics import provision_topics
 
@@ -46,6 +49,8 @@ def watch(
       UsageError: Topics are missing, or the port is taken.
     """
     claimed = claim_port(port, what="the live page", flag="--port")
+    if not await_topics(endpoints, {name: names.topic(name) for name in READ}, stop):
+        return
     _subscribe(endpoints, names, watcher)
     readers = Readers(Board(Plan.load(plan), _Plans(plan), seed))
     for name in READ:
@@ -62,7 +67,11 @@ def _subscribe(endpoints: Endpoints, names: Names, watcher: str) -> None:
     along = Resources.of(names, watchers=(watcher,)).subscriptions
     wanted = {f"{name}-{watcher}" for name in READ}
     missing = tuple(each for each in along if each.name in wanted)
-    provision_topics(Resources(names, topics=(), subscriptions=missing, tables=()), endpoints, lambda _: None)
+    resources = Resources(names, topics=(), subscriptions=missing, tables=())
+    try:
+        provision_topics(resources, endpoints, lambda _: None)
+    except GoogleAPIError as error:
+        raise refused(names.subscription(f"{SIGNALS}-{watcher}"), error) from error
 
 
 class Readers:

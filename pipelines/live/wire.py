@@ -10,29 +10,18 @@ from threading import Event
 from typing import Any, NamedTuple
 
 import grpc
+from google.api_core.exceptions import GoogleAPICallError
 from google.pubsub_v1 import types
 
-from pipelines.locate import UsageError
 from pipelines.provisioning.calls import acknowledge_call, batches, extend_call, publish_call, pull_call
 from pipelines.provisioning.endpoints import Endpoints
+from pipelines.provisioning.patience import Patience, api_error, refused
 
 Message = tuple[bytes, dict[str, str]]
 """Payload and attributes."""
 
 _MOST_IDS = 1_000
 _CALL_S, _PULL_S = 20.0, 3.0
-_LOST_S = 60.0
-_PASSING = frozenset(
-    {
-        grpc.StatusCode.UNAVAILABLE,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-        grpc.StatusCode.INTERNAL,
-        grpc.StatusCode.ABORTED,
-        grpc.StatusCode.CANCELLED,
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
-        grpc.StatusCode.UNKNOWN,
-    }
-)
 
 
 class Received(NamedTuple):
@@ -50,16 +39,11 @@ class StoppedError(Exception):
 
 
 class _Calls:
-    """Calls of the service about one thing, tried again while there is hope.
-
-    That something which was there is not found passes, too: an emulator that was restarted has lost everything, and
-    somebody may be about to make it anew.
-    """
+    """Calls of the service about one thing, tried again while there is hope."""
 
     def __init__(self, name: str, stop: Event) -> None:
         self._name, self._stop = name, stop
-        self._lost_at: float | None = None
-        self._worked = False
+        self._patience = Patience()
 
     def __call__(self, call: Callable[..., Any], request: Any, *, limit_s: float = _CALL_S) -> Any:
         """The answer; None where nothing came in the time that a pull waits.
@@ -68,27 +52,24 @@ class _Calls:
           StoppedError: Before that we were asked to stop.
           UsageError: There is no such thing, or it is not ours.
         """
-        pause = 0.1
         while True:
             try:
                 answer = call(request, timeout=limit_s)
             except grpc.RpcError as error:
-                code = error.code()
-                if code is grpc.StatusCode.DEADLINE_EXCEEDED and limit_s == _PULL_S:
+                if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and limit_s == _PULL_S:
                     return None
-                if code not in _PASSING and not (code is grpc.StatusCode.NOT_FOUND and self._may_come_back()):
-                    raise UsageError(f"{self._name}: {code.name.lower()}: {error.details()}") from error
+                self._wait(api_error(error))
             else:
-                self._worked, self._lost_at = True, None
+                self._patience.over(self._name)
                 return answer
-            if self._stop.wait(pause):
-                raise StoppedError
-            pause = min(2.0, 2 * pause)
 
-    def _may_come_back(self) -> bool:
-        if self._lost_at is None:
-            self._lost_at = time.monotonic()
-        return self._worked and time.monotonic() < self._lost_at + _LOST_S
+    def _wait(self, error: GoogleAPICallError) -> None:
+        try:
+            pause = self._patience.after(error, self._name)
+        except GoogleAPICallError:
+            raise refused(self._name, error) from error
+        if self._stop.wait(pause):
+            raise StoppedError
 
 
 class Topic:

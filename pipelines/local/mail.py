@@ -1,88 +1,19 @@
 """Messages of the local runner, in and out: Pub/Sub may be away for a while, and nothing is lost meanwhile."""
 
-import logging
 import time
 from collections.abc import Sequence
 from typing import Any
 
 import grpc
-from google.api_core.exceptions import (
-    Aborted,
-    Cancelled,
-    DeadlineExceeded,
-    GoogleAPICallError,
-    InternalServerError,
-    NotFound,
-    ResourceExhausted,
-    ServiceUnavailable,
-    Unknown,
-    from_grpc_error,
-)
 from google.pubsub_v1 import types
 
 from pipelines.provisioning.calls import acknowledge_call, batches, publish_call, pull_call
 from pipelines.provisioning.endpoints import Endpoints
-
-_LOGGER = logging.getLogger(__name__)
+from pipelines.provisioning.patience import Patience, api_error
 
 _PULL = 1000
 _NAP_S, _LONGEST_NAP_S = 0.002, 0.02
 _CALL_S = 20.0
-_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
-_GONE_S = 300.0
-"""How long something that was there may be missing before it is taken for gone."""
-_PASSING = (
-    ServiceUnavailable,
-    DeadlineExceeded,
-    InternalServerError,
-    Aborted,
-    Cancelled,
-    ResourceExhausted,
-    Unknown,
-)
-
-
-class Patience:
-    """How to go on after a call of Pub/Sub that failed: wait a little longer each time, and say so once.
-
-    A service that is away comes back, and nothing is lost meanwhile. That something which was there is not found may
-    pass, too: an emulator that was restarted has forgotten everything until somebody makes it anew.
-    """
-
-    def __init__(self) -> None:
-        self._worked = False
-        self._pause = _PAUSE_S
-        self._since: float | None = None
-
-    def after(self, error: Exception, name: str) -> float:
-        """Seconds to wait before the next try.
-
-        Raises:
-          Exception: The error, if there is no hope.
-        """
-        now = time.monotonic()
-        if self._since is None:
-            self._since, self._pause = now, _PAUSE_S
-            _LOGGER.warning("%s: %s; trying again until it answers", name, _kind(error))
-        missing = isinstance(error, NotFound)
-        if not isinstance(error, _PASSING) and not missing:
-            raise error
-        if missing and not (self._worked and now < self._since + _GONE_S):
-            raise error
-        pause, self._pause = self._pause, min(2 * self._pause, _LONGEST_PAUSE_S)
-        return pause
-
-    def over(self, name: str) -> None:
-        """A call was answered."""
-        self._worked = True
-        if self._since is not None:
-            _LOGGER.warning("%s answers again after %.0f s", name, time.monotonic() - self._since)
-            self._since = None
-
-
-def _kind(error: Exception) -> str:
-    code = getattr(error, "code", None)
-    return f"{type(error).__name__} {int(code)}" if code else type(error).__name__
 
 
 class Inbox:
@@ -112,7 +43,7 @@ class Inbox:
         try:
             received = self._next()
         except grpc.RpcError as error:
-            time.sleep(self._patience.after(_told(error), self._subscription))
+            time.sleep(self._patience.after(api_error(error), self._subscription))
             return []
         self._patience.over(self._subscription)
         if received:
@@ -162,12 +93,7 @@ class Outbox:
             try:
                 self._publish(request, timeout=_CALL_S)
             except grpc.RpcError as error:
-                time.sleep(self._patience.after(_told(error), request.topic))
+                time.sleep(self._patience.after(api_error(error), request.topic))
             else:
                 self._patience.over(request.topic)
                 return
-
-
-def _told(error: grpc.RpcError) -> GoogleAPICallError:
-    told: GoogleAPICallError = from_grpc_error(error)  # type: ignore[no-untyped-call]
-    return told

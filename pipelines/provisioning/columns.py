@@ -25,6 +25,21 @@ def merged(have: Sequence[Column], want: Sequence[Column], *, table: str) -> lis
     return None if [_plain(column) for column in have] == columns else columns
 
 
+def differences(have: Iterable[Column], want: Iterable[Column], where: str = "") -> list[str]:
+    """Why rows with the columns `want` would not fit, a text for each; columns that come in addition do no harm."""
+    there = {column["name"].lower(): column for column in have}
+    found = []
+    for column in want:
+        name, own = f"{where}{column['name']}", there.get(column["name"].lower())
+        if own is None:
+            found.append(f"no column {name}")
+        elif (_type(own), _mode(own)) != (_type(column), _mode(column)):
+            found.append(f"{name} is {_mode(own)} {_type(own)}, not {_mode(column)} {_type(column)}")
+        elif _type(column) == "RECORD":
+            found += differences(own["fields"], column["fields"], f"{name}.")
+    return found
+
+
 def _merged(have: Iterable[Column], want: Iterable[Column], where: str) -> list[Column]:
     wanted = {column["name"].lower(): column for column in want}
     there = {column["name"].lower(): column for column in have}

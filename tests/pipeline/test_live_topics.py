@@ -125,9 +125,9 @@ def test_what_the_source_says_it_sent_has_arrived(plan, place):
 def test_a_name_that_is_not_there_is_said(place):
     endpoints, names = place
     stop = threading.Event()
-    with pytest.raises(UsageError, match=r"subscriptions/.*-nothing: not_found"):
+    with pytest.raises(UsageError, match=r"subscriptions/.*-nothing; check"):
         Subscription(endpoints, names.subscription("nothing"), stop).pull()
-    with pytest.raises(UsageError, match=r"topics/.*-nothing: not_found"):
+    with pytest.raises(UsageError, match=r"topics/.*-nothing; check"):
         Topic(endpoints, names.topic("nothing"), stop).publish([(b"{}", {})])
 
 

@@ -15,8 +15,13 @@ from google.api_core.exceptions import (
 )
 from grpc import StatusCode
 
+from pipelines.live import wire
+from pipelines.live.wire import Topic
 from pipelines.local import mail
-from pipelines.local.mail import Outbox, Patience
+from pipelines.local.mail import Outbox
+from pipelines.locate import UsageError
+from pipelines.provisioning import patience
+from pipelines.provisioning.patience import Patience
 
 
 @pytest.fixture
@@ -37,26 +42,27 @@ def clock(monkeypatch):
 
     clock = Clock()
     monkeypatch.setattr(mail, "time", clock)
+    monkeypatch.setattr(patience, "time", clock)
     return clock
 
 
 def test_it_waits_longer_each_time_but_never_long(clock):
-    patience = Patience()
-    pauses = [patience.after(ServiceUnavailable("away"), "topic") for _ in range(10)]
+    waiting = Patience()
+    pauses = [waiting.after(ServiceUnavailable("away"), "topic") for _ in range(10)]
     assert pauses == sorted(pauses)
     assert pauses[0] <= 0.1
     assert pauses[-1] == 2.0
-    patience.over("topic")
-    assert patience.after(DeadlineExceeded("away"), "topic") == pauses[0]
+    waiting.over("topic")
+    assert waiting.after(DeadlineExceeded("away"), "topic") == pauses[0]
 
 
 def test_it_is_said_once_that_it_is_away_and_once_that_it_is_back(clock, caplog):
-    patience = Patience()
+    waiting = Patience()
     with caplog.at_level(logging.WARNING):
         for _ in range(20):
-            clock.sleep(patience.after(ServiceUnavailable("away"), "the topic"))
-        patience.over("the topic")
-        patience.over("the topic")
+            clock.sleep(waiting.after(ServiceUnavailable("away"), "the topic"))
+        waiting.over("the topic")
+        waiting.over("the topic")
     assert [record.getMessage() for record in caplog.records] == [
         "the topic: ServiceUnavailable 503; trying again until it answers",
         "the topic answers again after 33 s",
@@ -65,10 +71,10 @@ def test_it_is_said_once_that_it_is_away_and_once_that_it_is_back(clock, caplog)
 
 @pytest.mark.parametrize("error", [PermissionDenied("no"), InvalidArgument("no")])
 def test_what_no_waiting_mends_is_raised_at_once(clock, error):
-    patience = Patience()
-    patience.over("topic")
+    waiting = Patience()
+    waiting.over("topic")
     with pytest.raises(type(error)):
-        patience.after(error, "topic")
+        waiting.after(error, "topic")
 
 
 def test_what_never_was_there_is_missing(clock):
@@ -77,13 +83,13 @@ def test_what_never_was_there_is_missing(clock):
 
 
 def test_what_was_there_may_come_back_for_five_minutes(clock):
-    patience = Patience()
-    patience.over("topic")
+    waiting = Patience()
+    waiting.over("topic")
     gone, gave_up = NotFound("topic"), clock.now + 300
     while clock.now < gave_up:
-        clock.sleep(patience.after(gone, "topic"))
+        clock.sleep(waiting.after(gone, "topic"))
     with pytest.raises(NotFound):
-        patience.after(gone, "topic")
+        waiting.after(gone, "topic")
 
 
 class Refused(grpc.RpcError):
@@ -133,3 +139,27 @@ def test_a_bundle_that_cannot_be_published_fails(clock, published):
     published.fails = [StatusCode.PERMISSION_DENIED]
     with pytest.raises(PermissionDenied):
         Outbox().publish("topic", MESSAGES)
+
+
+class Stop:
+    """Is never asked to stop; waiting passes the time."""
+
+    def __init__(self, clock):
+        self._clock = clock
+
+    def wait(self, seconds):
+        self._clock.sleep(seconds)
+        return False
+
+
+def test_who_reads_along_is_as_patient_as_the_job(clock, published, monkeypatch):
+    monkeypatch.setattr(wire, "publish_call", lambda _: published)
+    topic = Topic(mail.Endpoints.from_environment(), "projects/p/topics/it", Stop(clock))
+    topic.publish([(b"one", {})])
+    begun, published.fails = clock.now, [StatusCode.NOT_FOUND] * 100
+    topic.publish([(b"two", {})])
+    assert 100 < clock.now - begun < 300
+    published.fails = [StatusCode.NOT_FOUND] * 1000
+    with pytest.raises(UsageError, match=r"there is no topic projects/p/topics/it; .*provision --project p"):
+        topic.publish([(b"three", {})])
+    assert clock.now - begun > 400

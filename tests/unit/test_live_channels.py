@@ -251,7 +251,7 @@ def test_calls_hold_many_messages_but_not_too_many():
         (["live", "--customers", "0"], "customers=0 cannot be simulated: it must be 1 or more"),
         (["live", "--plan", "uk_bnak"], "did you mean 'uk_bank'"),
         (["live", "--port", "99999"], "99999 is no port"),
-        (["channels", "--project", "p", "--haste", "0"], "haste=0 is no haste"),
+        (["channels", "--project", "some-project", "--haste", "0"], "haste=0 is no haste"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_starts(arguments, said, monkeypatch):
