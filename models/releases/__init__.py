@@ -1,0 +1,1 @@
+"""Whether a release may go on: figures in, objections out."""
