@@ -9,6 +9,7 @@ outcomes ─► DecodeOutcomes ─┘                          ├─► session
 import argparse
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 import apache_beam as beam
@@ -16,7 +17,7 @@ from apache_beam.io.gcp.pubsub import PubsubMessage
 from apache_beam.pvalue import PCollection
 from apache_beam.typehints.decorators import no_annotations
 
-from models.times import SECOND
+from models.times import SECOND, micros
 from pipelines.endpoints import ReadFiles, ReadSubscription, WriteFolder
 from pipelines.flags import Config, add_arguments
 from pipelines.locate import OUTPUTS, UsageError
@@ -33,6 +34,7 @@ from transforms.messages import PublishRecords
 from transforms.plan_source import PlanSource
 from transforms.sealing import Seal
 from transforms.session_context import Events
+from transforms.silence import SilentUntil
 
 Payload = bytes | PubsubMessage
 
@@ -87,7 +89,7 @@ def connect_topics(pipeline: beam.Pipeline, config: StreamConfig) -> None:
     """The graph between topics and tables. What a sink refuses joins the dead letters, but for its own table."""
     signals = pipeline | "ReadSignals" >> ReadSubscription(config.signals_subscription)
     outcomes = pipeline | "ReadOutcomes" >> ReadSubscription(config.outcomes_subscription)
-    records = build(signals, outcomes, config)
+    records = _silenced(build(signals, outcomes, config), config.silent_until)
     records.heartbeats | "AnswerHeartbeats" >> AnswerHeartbeats(config.heartbeats_topic)
     log = LogPolicy(config.log_pepper, config.log_decisions)
     topics = {"decisions": config.decisions_topic, "feedback": config.feedback_topic}
@@ -103,6 +105,13 @@ def connect_topics(pipeline: beam.Pipeline, config: StreamConfig) -> None:
         letters = (letters, unwritten) | "EveryDeadLetter" >> beam.Flatten()
     published = PublishRecords(config.dead_letters_topic, step="Publish_dead_letters", log=log)
     letters | "Publish_dead_letters" >> published
+
+
+def _silenced(records: Records, until: datetime | None) -> Records:
+    if until is None:
+        return records
+    named = records._asdict().items()
+    return Records(**{name: each | f"Silence_{name}" >> SilentUntil(micros(until)) for name, each in named})
 
 
 def _write(config: StreamConfig, name: str) -> WriteBigQuery:

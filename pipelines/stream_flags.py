@@ -4,6 +4,7 @@ import argparse
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -74,6 +75,12 @@ def add_stream_arguments(parser: argparse.ArgumentParser) -> None:
         help="how far event times may be ahead of publication; what is further is a dead letter "
         "(default: session.late of the plan)",
     )
+    parser.add_argument(
+        "--silent_until",
+        metavar="TIME",
+        help="publish and write nothing that follows from messages published before, e.g. 2026-11-21T09:30Z: for a job "
+        "that replays them to take over from another (default: everything is told)",
+    )
     _add_telling(parser)
 
 
@@ -120,6 +127,7 @@ class StreamConfig:
     composition: str = "fused"
     keys: "tuple[TrustedKey, ...]" = ()
     """Who may approve plans, the first and those that follow; none: anybody who can write there."""
+    silent_until: datetime | None = None
     heartbeats_topic: str | None = None
     log_pepper: str | None = None
     log_decisions: float = 0.0
@@ -170,11 +178,24 @@ class StreamConfig:
             decisions_topic=topic("decisions_topic"),
             feedback_topic=topic("feedback_topic"),
             dead_letters_topic=topic("dead_letters_topic"),
+            silent_until=_moment(args.silent_until),
             heartbeats_topic=topic("heartbeats_topic") if args.heartbeats_topic else None,
             log_pepper=_pepper(args.log_pepper),
             log_decisions=_share(args.log_decisions),
             metrics_port=args.metrics_port,
         )
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--silent_until: {text!r} is no time; write 2026-11-21T09:30Z") from None
+    if at.tzinfo is None:
+        raise UsageError(f"--silent_until: {text!r} does not say of which zone; write {text}Z for UTC")
+    return at
 
 
 def _pepper(source: str | None) -> str | None:

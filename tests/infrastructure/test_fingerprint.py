@@ -14,12 +14,13 @@ import pytest
 from apache_beam.coders import BytesCoder
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.window import FixedWindows
-from deployed_job import FLAGS, PLAN, ROOT, deployed
+from deployed_job import FLAGS, PLAN, ROOT, deployed, flags
 from small_job import small_job
 
 from pipelines.cli import main
 from pipelines.deploy.fingerprint import FORMATS, Fingerprint, Format, fingerprint, unsafe_coders
 from pipelines.deploy.release import release
+from pipelines.deploy.request import build_request
 from pipelines.deploy.updating import Change, Severity, breaks, changes, reversed_mapping
 from pipelines.locate import UsageError
 from schemas import Signal
@@ -150,6 +151,18 @@ def test_a_mapping_of_a_composite_is_one_of_all_that_is_in_it():
 def test_side_inputs_are_compared():
     sided = small_job(side=True)
     assert breaks(changes(sided, small_job(before=True)))
+
+
+def test_a_job_that_was_silent_is_updated_to_one_that_is_not():
+    """How a breaking release ends its warm-up, should anybody want to be rid of the flag."""
+    silent = fingerprint(build_request(flags("--silent_until=2026-11-21T09:30Z"), PLAN).graph, release())
+    spoken = fingerprint(deployed().graph, release())
+    gone = {
+        f"Silence_{name}/Silence"
+        for name in ("decisions", "feedback", "sessions", "dead_letters", "heartbeats")
+    }
+    assert silent.steps.keys() - spoken.steps.keys() == gone
+    assert not breaks([*changes(silent, spoken), *changes(spoken, silent)])
 
 
 def test_two_steps_do_not_become_one():

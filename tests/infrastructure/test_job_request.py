@@ -1,6 +1,8 @@
 """The request that would start the job on Dataflow: what is in it, and what is refused before there is one."""
 
 import argparse
+import json
+import os
 import re
 import socket
 
@@ -9,7 +11,7 @@ from deployed_job import PLAN, changed, deployed, flags
 from discovery import violations
 
 from pipelines.deploy.request import NetworkUsedError, build_request, no_network
-from pipelines.deploy.settings import ELEMENT_TIMEOUT_MIN
+from pipelines.deploy.settings import ELEMENT_TIMEOUT_MIN, EXPANSION_SERVICE
 from pipelines.flags import add_arguments
 from pipelines.locate import UsageError
 from pipelines.options import beam_options
@@ -180,6 +182,27 @@ def test_a_plan_whose_capacity_is_shared_is_refused():
     """A book of capacity is one process's: on many workers each would spend all of it."""
     with pytest.raises(UsageError, match="volume constraints"):
         build_request(flags(), "tests/plans/capacity")
+
+
+def test_the_jar_that_is_given_is_the_one_that_is_run_and_none_is_fetched(monkeypatch, tmp_path):
+    """As far as it goes here: the jar is not that of Beam, and so its service does not start."""
+    jar, asked = tmp_path / "service.jar", tmp_path / "asked"
+    jar.write_bytes(b"")
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    java.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {asked}\nexit 1\n')
+    java.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{java.parent}:{os.environ['PATH']}")
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    image = f"europe-west2-docker.pkg.dev/p/r/beam_java@sha256:{DIGEST}"
+    given = [
+        "--bigquery_method=storage_write_api",
+        "--beam_services=" + json.dumps({EXPANSION_SERVICE: str(jar)}),
+        f"--sdk_harness_container_image_overrides=.*java.*,{image}",
+    ]
+    with pytest.raises(RuntimeError, match="failed to start up"):
+        build_request(flags(*given), PLAN)
+    assert asked.read_text().splitlines()[:2] == ["-jar", str(jar)]
 
 
 def test_nothing_is_sent_and_nothing_is_looked_up():
