@@ -109,3 +109,17 @@ def test_modules_are_local():
     assert [
         source for source in sources if not source.startswith("./") and not source.startswith("../")
     ] == []
+
+
+def test_whatever_checkov_skips_has_a_reason():
+    inline = [
+        line
+        for file in TERRAFORM.rglob("*.tf")
+        for line in file.read_text("utf-8").splitlines()
+        if "checkov:" in line
+    ]
+    assert [line for line in inline if not re.search(r"#checkov:skip=CKV2?_GCP_\d+:\S+ \S+", line)] == []
+    lines = (TERRAFORM / ".checkov.yaml").read_text("utf-8").splitlines()
+    skipped = [number for number, line in enumerate(lines) if line.strip().startswith("- ")]
+    assert skipped
+    assert [lines[number] for number in skipped if not lines[number - 1].strip().startswith("#")] == []
