@@ -6,18 +6,19 @@ from typing import TYPE_CHECKING
 
 from pipelines.commands import add_command
 from pipelines.locate import UsageError
+from pipelines.place import WHERE, add_names, checked_part, place
 
 if TYPE_CHECKING:
     from pipelines.commands import Commands
     from pipelines.observability.heartbeat import Beat, Heart
 
-_EXAMPLE = """examples:
+_EXAMPLE = f"""examples:
   nextbeam heartbeat --project bank-prod --once
   nextbeam heartbeat --every 60
 
 One line of JSON per heartbeat. It is a signal of its own kind: it goes through decoding, the shuffle and the keyed
 step, is decided by no rule and reaches no customer, table or limit. Exit 1: one was not answered in time.
-PUBSUB_EMULATOR_HOST names an emulator; without it --project names a project of the cloud."""
+{WHERE}"""
 
 
 def add_heartbeat(commands: "Commands") -> None:
@@ -29,8 +30,7 @@ def add_heartbeat(commands: "Commands") -> None:
     often.add_argument(
         "--every", type=float, metavar="SECONDS", help="one each so many seconds, until Ctrl-C"
     )
-    parser.add_argument("--project", default="local-dev", help="project of the topics (default: %(default)s)")
-    parser.add_argument("--prefix", default="", help="what the names of topics begin with (default: nothing)")
+    add_names(parser)
     parser.add_argument(
         "--timeout",
         type=float,
@@ -47,13 +47,11 @@ def _heartbeat(args: argparse.Namespace, _: list[str]) -> int:
     if args.timeout <= 0 or (args.every is not None and args.every <= 0):
         raise UsageError("--timeout and --every: give seconds, more than 0")
     from pipelines.observability.heartbeat import Heart  # noqa: PLC0415  (it imports clients of the cloud)
-    from pipelines.provisioning import Names  # noqa: PLC0415
-    from pipelines.provisioning.endpoints import Endpoints  # noqa: PLC0415
     from pipelines.provisioning.resources import SIGNALS  # noqa: PLC0415
 
-    names = Names(args.project, prefix=args.prefix)
+    endpoints, names = place(args, "Pub/Sub")
     answers = names.subscription("heartbeats-watch")
-    heart = Heart(Endpoints.from_environment(), names.topic(SIGNALS), answers, args.sender)
+    heart = Heart(endpoints, names.topic(SIGNALS), answers, checked_part("--sender", args.sender))
     if args.every is None:
         return 0 if _told(heart.beat(args.timeout)) else 1
     return _keep_beating(heart, args.every, args.timeout)
