@@ -43,9 +43,6 @@ def test_what_a_scheduler_publishes_is_a_heartbeat_under_every_plan():
 def test_a_heartbeat_that_says_anything_is_none(fields, said):
     decoded = DECODER.decode(msgspec.json.encode(beat(**fields)))
     assert isinstance(decoded, Rejection)
-    assert f"{decoded.path if hasattr(decoded, 'path') else decoded.detail}".startswith(
-        said.partition(":")[0]
-    )
     assert said in decoded.detail
 
 
