@@ -7,9 +7,13 @@ import re
 import socket
 
 import pytest
+from apache_beam.runners.dataflow.dataflow_runner import DataflowPipelineResult
 from deployed_job import PLAN, changed, deployed, flags
 from discovery import violations
+from google.cloud.dataflow import Job
 
+from pipelines import streaming
+from pipelines.decisioning import main as job_main
 from pipelines.deploy.request import NetworkUsedError, build_request, no_network
 from pipelines.deploy.settings import ELEMENT_TIMEOUT_MIN, EXPANSION_SERVICE
 from pipelines.flags import add_arguments
@@ -184,6 +188,9 @@ def test_a_plan_whose_capacity_is_shared_is_refused():
         build_request(flags(), "tests/plans/capacity")
 
 
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnhandledThreadExceptionWarning"
+)  # of Beam's watch on the service
 def test_the_jar_that_is_given_is_the_one_that_is_run_and_none_is_fetched(monkeypatch, tmp_path):
     """As far as it goes here: the jar is not that of Beam, and so its service does not start."""
     jar, asked = tmp_path / "service.jar", tmp_path / "asked"
@@ -230,3 +237,29 @@ def test_help_tells_of_every_flag_of_ours():
     add_arguments(parser)
     add_stream_arguments(parser)
     assert all(action.help for action in parser._actions)
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ("--use_public_ips", "public addresses"),
+        ("--mapping=decide_50", "launched from its image"),
+        ("--log_pepper=env:PEPPER", "not set in workers"),
+        ("--metrics_port=9000", "nobody reaches a worker"),
+    ],
+)
+def test_the_launcher_refuses_what_the_check_refuses(more, why, capsys):
+    given = flags("--runner=DataflowRunner", more, without=("log_pepper",) if "pepper" in more else ())
+    with no_network():
+        assert job_main(given) == 2
+    assert why in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("job", "told"),
+    [(None, "who launched the template submits it"), (Job(id="2026-11-21_01"), "2026-11-21_01")],
+)
+def test_a_template_has_no_job_yet(job, told, monkeypatch, capsys):
+    monkeypatch.setattr(streaming, "start", lambda *_: DataflowPipelineResult(job, None))
+    streaming._submit(None, None)
+    assert told in capsys.readouterr().out
