@@ -170,6 +170,7 @@ def _add_watch(commands: "Commands") -> None:
     epilog = f"It reads along on subscriptions of its own (`TOPIC-WATCHER`).\n\n{WHERE}"
     parser = _parser(commands, "watch", _watch, text, epilog)
     add_names(parser)
+    _add_haste(parser)
     _add_port(parser)
     parser.add_argument(
         "--watcher", default="live", metavar="NAME", help="of its subscriptions (default: %(default)s)"
@@ -199,6 +200,7 @@ def _watch(args: argparse.Namespace, _: list[str]) -> int:
             stop,
             watcher=watcher,
             seed=None if args.no_truth else args.seed,
+            haste=args.haste,
             port=args.port,
             for_s=args.for_s,
             say=_say,

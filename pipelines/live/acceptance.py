@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.plan.spec import PlanSpec
-from models.simulation.answering import Answering
+from models.reporting.rates import Rate
+from models.simulation.answering import Answering, hastened
+from models.times import SECOND
 from pipelines.live.rings import Latest
 from schemas import Decision, Direction, Feedback
 
-SCREEN_S, MESSAGE_S = 60.0, 1_800.0
-"""So long an offer on a screen or at a desk, and a message, may be answered before it counts."""
+SCREEN_S, MESSAGE_S = 1_800.0, 108_000.0
+"""So long answers to an offer on a screen or at a desk, and to a message, take at most, but for a few."""
+UNDER_WAY_S = 20.0
+"""An answer is published, attributed and read."""
 _MOST_OPEN = 50_000
-_Z = 1.96
 
 
 @dataclass(slots=True)
@@ -36,9 +39,12 @@ class Acceptance:
     Args:
       spec: The plan.
       answering: Knows the truth.
+      haste: How many times as fast delays of answers pass.
     """
 
-    def __init__(self, spec: PlanSpec, answering: Answering) -> None:
+    def __init__(self, spec: PlanSpec, answering: Answering, haste: float) -> None:
+        self.waits = [_passed(delay, haste) + UNDER_WAY_S for delay in (SCREEN_S, MESSAGE_S)]
+        """Seconds before an offer on a screen counts, and before a message does."""
         self._names = {action.id: action.name or action.id for action in spec.actions}
         self._sent = {n for n, channel in spec.channels.items() if channel.direction is Direction.OUTBOUND}
         self._answering = answering
@@ -73,7 +79,7 @@ class Acceptance:
         return [_row("All offers", whole), *(_row(self._names[name], told) for name, told in ordered)]
 
     def _ripen(self, now: float) -> None:
-        for sent, waits_s in ((True, MESSAGE_S), (False, SCREEN_S)):
+        for sent, waits_s in zip((False, True), self.waits, strict=True):
             for made in _older(self._ripe[sent], now - waits_s):
                 told = self._told.setdefault(made.action, _Told())
                 told.offers += 1
@@ -86,24 +92,18 @@ def _older(made: deque[tuple[float, _Open]], than: float) -> Iterator[_Open]:
         yield made.popleft()[1]
 
 
+def _passed(delay_s: float, haste: float) -> float:
+    return hastened(int(delay_s * SECOND), haste) / SECOND
+
+
 def _row(name: str, told: _Told) -> dict[str, Any]:
-    low, high = wilson(told.positive, told.offers)
+    rate = Rate(told.positive, told.offers)
     return {
         "name": name,
         "offers": told.offers,
         "positive": told.positive,
-        "rate": told.positive / told.offers if told.offers else None,
-        "low": low,
-        "high": high,
+        "rate": rate.value,
+        "low": rate.low,
+        "high": rate.high,
         "truth": told.truth / told.offers if told.offers else None,
     }
-
-
-def wilson(hits: int, among: int) -> tuple[float, float]:
-    """The 95 % interval of a share."""
-    if not among:
-        return 0.0, 1.0
-    share, square = hits / among, _Z * _Z
-    middle = (share + square / (2 * among)) / (1 + square / among)
-    half = _Z * (share * (1 - share) / among + square / (4 * among * among)) ** 0.5 / (1 + square / among)
-    return max(0.0, middle - half), min(1.0, middle + half)

@@ -2,7 +2,6 @@
 
 import re
 from collections import Counter, deque
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -10,9 +9,7 @@ import msgspec
 from models.explain_customer import explain_to_customer
 from models.explain_technical import STAGES
 from models.plan.compiled import Plan
-from models.simulation.answering import Answering
-from pipelines.live.acceptance import Acceptance
-from pipelines.live.contacts import LimitBook
+from pipelines.live.plans import Book, Loads, Plans
 from pipelines.live.rings import Ages, Latest, PerSecond
 from pipelines.live.wire import Received
 from schemas import Decision, Feedback, Stage
@@ -23,13 +20,9 @@ SHOWN = 30
 """Decisions shown in full, the newest ones."""
 SHOW_EVERY_S = 0.5
 _MOST_WAITING = 60_000
-_MOST_PLANS = 8
 _MOST_ACTIONS = 40
 _LONGEST = 400
 """Characters of a text from outside."""
-
-Loads = Callable[[str], Plan | None]
-"""The plan with a digest, as far as it can be had."""
 
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 """What a decoder raises; the last of too many brackets."""
@@ -51,10 +44,11 @@ class Board:
       plan: The plan in force, as far as is known.
       loads: Finds another that decisions say they were made by.
       seed: Of the simulated bank whose customers these are; None: they are real.
+      haste: How many times as fast delays of answers pass in its channels.
     """
 
-    def __init__(self, plan: Plan, loads: Loads, seed: int | None) -> None:
-        self._loads, self._seed = loads, seed
+    def __init__(self, plan: Plan, loads: Loads, seed: int | None, haste: float = 60.0) -> None:
+        self._plans = Plans(plan, loads, seed, haste)
         self._events, self._decisions, self._feedback = (PerSecond(SECONDS) for _ in range(3))
         self._ages = Ages(SECONDS)
         self._asked: Latest[str, float] = Latest(_MOST_WAITING)
@@ -65,7 +59,6 @@ class Board:
         self._decided = self._offers = 0
         self._letters: Counter[str] = Counter()
         self._letter_details: dict[str, str] = {}
-        self._plans: dict[str, dict[str, Any]] = {}
         self._shown: deque[dict[str, Any]] = deque(maxlen=SHOWN)
         self._show_at = 0.0
         self._unreadable = 0
@@ -73,7 +66,6 @@ class Board:
         self._decode_decision = msgspec.json.Decoder(Decision).decode
         self._decode_feedback = msgspec.json.Decoder(Feedback).decode
         self._decode_letter = msgspec.json.Decoder(_Refused).decode
-        self._use(plan)
 
     def signal(self, received: Received) -> None:
         """A signal was published; who waits for a decision from now on is told by its id."""
@@ -100,13 +92,10 @@ class Board:
         self._decisions.add(received.published)
         self._age(decision.signal_id, received.published)
         self._count(decision)
-        self._in_force(decision.plan_digest, received.published)
-        self._limits.decided(decision, now)
-        if self._acceptance is not None:
-            self._acceptance.decided(decision, received.published)
+        book = self._plans.decided(decision, received.published, now)
         if now >= self._show_at:
             self._show_at = now + SHOW_EVERY_S
-            self._shown.appendleft(self._told(decision, received.published))
+            self._shown.appendleft(self._told(decision, received.published, book))
 
     def feedback(self, received: Received) -> None:
         """An outcome was attributed, or time was up."""
@@ -116,9 +105,7 @@ class Board:
         except UNREADABLE:
             self._unreadable += 1
             return
-        self._limits.answered(feedback)
-        if self._acceptance is not None:
-            self._acceptance.answered(feedback)
+        self._plans.answered(feedback)
 
     def dead_letter(self, received: Received) -> None:
         """Something was refused."""
@@ -137,7 +124,8 @@ class Board:
     def snapshot(self, now: float) -> dict[str, Any]:
         """All of it, as JSON knows it. Ages are in milliseconds, times in milliseconds since the epoch."""
         age = self._ages.percentiles(now)
-        newest = max(self._plans.items(), key=lambda each: each[1]["last"], default=("", {}))[0]
+        book = self._plans.shown
+        acceptance = book.acceptance
         return {
             "at": round(now * 1000),
             "totals": {
@@ -159,25 +147,18 @@ class Board:
                 "ages": [_milliseconds(pair) for pair in self._ages.series(now, SECONDS)],
             },
             "age": _milliseconds(age),
-            "plan": newest or self._plan.digest,
-            "plans": [{"digest": digest} | told for digest, told in self._plans.items()],
+            **self._plans.rows(),
             "funnel": self._funnel(),
             "silent": [{"reason": name, "decisions": n} for name, n in self._silent.most_common(10)],
-            "limits": self._limits.rows(now),
+            "limits": book.limits.rows(now),
             "dead_letters": [
                 {"reason": name, "letters": n, "detail": self._letter_details.get(name, "")}
                 for name, n in self._letters.most_common(40)
             ],
-            "acceptance": None if self._acceptance is None else self._acceptance.rows(now)[:_MOST_ACTIONS],
+            "acceptance": None if acceptance is None else acceptance.rows(now)[:_MOST_ACTIONS],
+            "answered_after": None if acceptance is None else acceptance.waits,
             "decisions": list(self._shown),
         }
-
-    def _use(self, plan: Plan) -> None:
-        self._plan = plan
-        self._names = {action.id: action.name or action.id for action in plan.spec.actions}
-        self._limits = LimitBook(plan.spec)
-        answering = None if self._seed is None else Answering(plan.spec, self._seed)
-        self._acceptance = None if answering is None else Acceptance(plan.spec, answering)
 
     def _age(self, signal_id: str, published: float) -> None:
         asked = self._asked.get(signal_id)
@@ -185,18 +166,6 @@ class Board:
             self._unasked.add(signal_id, published)
         else:
             self._ages.add(published, published - asked)
-
-    def _in_force(self, digest: str, published: float) -> None:
-        told = self._plans.get(digest)
-        if told is None:
-            if len(self._plans) >= _MOST_PLANS:
-                del self._plans[next(iter(self._plans))]
-            told = self._plans[digest] = {"first": round(published * 1000), "last": 0, "decisions": 0}
-            found = None if digest == self._plan.digest else self._loads(digest)
-            if found is not None:
-                self._use(found)
-        told["last"] = max(told["last"], round(published * 1000))
-        told["decisions"] += 1
 
     def _count(self, decision: Decision) -> None:
         self._decided += 1
@@ -225,9 +194,9 @@ class Board:
             come -= left[stage]
         return [*rows, {"stage": "offered", "came": come / among, "left": 0.0}]
 
-    def _told(self, decision: Decision, published: float) -> dict[str, Any]:
+    def _told(self, decision: Decision, published: float, book: Book | None) -> dict[str, Any]:
         """A decision as the page shows it. All of it may be hostile."""
-        known = decision.plan_digest == self._plan.digest
+        names = {} if book is None else book.names
         asked = self._asked.get(decision.signal_id)
         return {
             "number": self._decisions.total,
@@ -240,9 +209,9 @@ class Board:
                 f"trigger {decision.trigger}" if decision.trigger else decision.page or decision.channel
             ),
             "channel": _cut(decision.channel),
-            "offers": [_cut(self._names.get(offer.action, offer.action)) for offer in decision.offers],
+            "offers": [_cut(names.get(offer.action, offer.action)) for offer in decision.offers],
             "silence": _cut(decision.no_action or ""),
-            "why": paragraphs(explain_to_customer(decision, self._plan)) if known else [_unknown(decision)],
+            "why": _why(decision, book),
         }
 
 
@@ -265,8 +234,18 @@ def paragraphs(text: str) -> list[str]:
     return found
 
 
+def _why(decision: Decision, book: Book | None) -> list[str]:
+    if book is None:
+        return [_unknown(decision)]
+    try:
+        return paragraphs(explain_to_customer(decision, book.plan))
+    except LookupError:  # it names what its plan does not have
+        return [_unknown(decision)]
+
+
 def _unknown(decision: Decision) -> str:
-    return f"This was decided by plan {_cut(decision.plan_digest)}, which this page does not have: it cannot say why."
+    digest = _cut(decision.plan_digest)
+    return f"This was decided by plan {digest}, which this page does not have, or not so: it cannot say why."
 
 
 def _milliseconds(pair: tuple[float, float] | None) -> list[float] | None:

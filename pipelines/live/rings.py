@@ -7,6 +7,10 @@ from typing import Generic, TypeVar
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
+_OPEN = 5
+"""Seconds that late values still count in."""
+_MOST_A_SECOND = 5_000
+
 
 class Latest(Generic[Key, Value]):
     """A map that forgets what was put first.
@@ -85,18 +89,27 @@ class Ages:
     def __init__(self, seconds: int, most: int = 60_000) -> None:
         self._seconds = seconds
         self._values: deque[tuple[float, float]] = deque(maxlen=most)
-        self._now: list[float] = []
-        self._second = 0
+        self._open: dict[int, list[float]] = {}
+        self._changed: set[int] = set()
+        self._before = 0
         self._done: dict[int, tuple[float, float]] = {}
 
     def add(self, at: float, age: float) -> None:
-        """Something was done at `at` that had waited for `age` seconds."""
+        """Something was done at `at` that had waited for `age` seconds; not always are we told in that order."""
         self._values.append((at, age))
-        if int(at) > self._second:
-            self._close()
-            self._second = int(at)
-        if int(at) == self._second and len(self._now) < 5_000:
-            self._now.append(age)
+        second = int(at)
+        if second not in self._open:
+            if second < self._before:
+                return  # the curve has gone on
+            self._open[second] = []
+            if len(self._open) > _OPEN:
+                self._settle()
+                del self._open[self._oldest()]
+                self._before = self._oldest()
+        of = self._open.get(second, [])
+        if len(of) < _MOST_A_SECOND:
+            of.append(age)
+            self._changed.add(second)
 
     def percentiles(self, now: float, window: float = 60.0) -> tuple[float, float] | None:
         """p50 and p99 of the last minute, in seconds; None: nothing was done."""
@@ -106,16 +119,19 @@ class Ages:
 
     def series(self, now: float, seconds: int) -> list[tuple[float, float] | None]:
         """p50 and p99 of the last whole seconds, the oldest first."""
-        if int(now) > self._second:
-            self._close()
+        self._settle()
         last = int(now)
         return [self._done.get(second) for second in range(last - seconds, last)]
 
-    def _close(self) -> None:
-        found = percentiles(self._now)
-        if found is not None:
-            self._done[self._second] = found
-            self._now = []
+    def _oldest(self) -> int:
+        return min(self._open)
+
+    def _settle(self) -> None:
+        for second in self._changed & self._open.keys():
+            found = percentiles(self._open[second])
+            if found is not None:
+                self._done[second] = found
+        self._changed.clear()
         if len(self._done) > 2 * self._seconds:
             for old in sorted(self._done)[: self._seconds]:
                 del self._done[old]

@@ -96,12 +96,13 @@ class _Stage:
         """Start everything; what was started is ended with the stack, whatever happens."""
         settings = self._servers(stack)
         named = ["--plan", str(self._config.plan), "--seed", str(self._config.seed)]
-        page = self._start(stack, "the page", settings, ["watch", *named, "--port", str(self._port)])
+        haste = ["--haste", str(self._config.haste)]
+        page = self._start(stack, "the page", settings, ["watch", *named, *haste, "--port", str(self._port)])
         url = f"http://{HOST}:{self._port}/"
         page.wait_until(lambda: responds(url), limit_s=_READY_S)
         self._say(f"the live page: {url}")
         self._pipeline(stack, settings)
-        channels = ["channels", *named, "--quiet", "--haste", str(self._config.haste)]
+        channels = ["channels", *named, *haste, "--quiet"]
         self._start(stack, "the channels", settings, channels)
         rate = ["--rate", str(self._config.rate), "--customers", str(self._config.customers)]
         self._start(stack, "the source of signals", settings, ["signals", *named, *rate])

@@ -39,6 +39,7 @@ def watch(
     *,
     watcher: str,
     seed: int | None,
+    haste: float,
     port: int | None,
     for_s: float | None,
     say: Callable[[str], None],
@@ -52,7 +53,7 @@ def watch(
     if not await_topics(endpoints, {name: names.topic(name) for name in READ}, stop):
         return
     _subscribe(endpoints, names, watcher)
-    readers = Readers(Board(Plan.load(plan), _Plans(plan), seed))
+    readers = Readers(Board(Plan.load(plan), _Plans(plan), seed, haste))
     for name in READ:
         subscription = Subscription(endpoints, names.subscription(f"{name}-{watcher}"), stop)
         readers.read(name, subscription, stop)

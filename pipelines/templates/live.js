@@ -163,7 +163,14 @@ function funnel(state) {
   set(get("silent"), silent.length ? `Nothing was offered: ${silent.join(", ")}.` : "");
 }
 
+function lasting(seconds) {
+  const [size, unit] = seconds < 90 ? [1, "seconds"] : seconds < 5400 ? [60, "minutes"] : [3600, "hours"];
+  return `${Math.round(seconds / size)} ${unit}`;
+}
+
 function limits(state) {
+  set(get("limits-of"), state.shown === state.plan ? ""
+    : `These are of plan ${state.shown.slice(0, 12)}: this page does not have the one in force, and does not count its contacts.`);
   table("limit-rows", state.limits, (limit) => limit.id, (row, limit) => {
     cell(row, 0, limit.id);
     cell(row, 1, limit.rule);
@@ -182,7 +189,8 @@ function acceptance(state) {
   const seen = rows.filter((row) => row.offers >= 20);
   const top = Math.min(1, Math.max(0.1, ...seen.map((row) => Math.max(row.high, row.truth))) * 1.05);
   set(get("truth"), "The simulated customers’ true chance of saying yes (a tick) beside what they said (a dot, with its 95% interval). "
-    + "An offer counts a minute after it was made, a message after half an hour." + (rows.length ? "" : " None counts yet."));
+    + `An offer counts ${lasting(state.answered_after[0])} after it was made, a message after ${lasting(state.answered_after[1])}: so long answers take.`
+    + (rows.length ? "" : " None counts yet."));
   set(get("plot-head"), `0 to ${share(top)}`);
   table("truth-rows", rows, (row) => row.name, (node, row) => {
     node.className = row.name === "All offers" ? "whole" : "";
