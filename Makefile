@@ -39,9 +39,11 @@ lint: setup ## Check format and style
 types: setup ## Check types
 	@$(BIN)/mypy
 
-derived: setup ## Check that derived files are what the contracts and the plan language say
+derived: setup ## Check that derived files are what contracts, plan language, metrics and drawings say
 	@$(BIN)/python -m schemas.derive --check
 	@$(BIN)/python -m models.plan.schema --check
+	@$(BIN)/python -m pipelines.observability.documents --check
+	@$(BIN)/python -m docs.diagrams --check
 
 readers: setup .venv-readers/.installed ## Install the tools of others that tests let read our exports
 
