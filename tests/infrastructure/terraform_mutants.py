@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from terraform_faults import faulty
-from terraform_run import ENVIRONMENTS, Workspace, formatted, scanned, types_in, workspace
+from terraform_run import ENVIRONMENTS, Workspace, formatted, scanned, workspace
 
 
 def become(ready: Workspace, mutant: dict[str, str]) -> dict[str, Any]:
@@ -48,8 +48,7 @@ def planted(folder: Path, mutant: dict[str, str]) -> Iterator[None]:
 def main() -> None:
     """All mutants of the standard input; the one argument is the folder for what becomes of them."""
     target, mutants = Path(sys.argv[1]), json.load(sys.stdin)
-    added = {name for mutant in mutants for name in types_in(mutant["instead"])}
-    with workspace(types=added) as ready:
+    with workspace() as ready:
         (target / "schemas.json").write_text(json.dumps(ready.schemas))
         for number, mutant in enumerate(mutants):
             with planted(ready.folder, mutant):

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,27 +19,22 @@ from terraform_schema import ProviderSchema
 ROOT = Path(__file__).resolve().parents[2]
 CHECKOV = ROOT / ".venv-infra" / "checkov" / "bin" / "checkov"
 CACHE = ROOT / ".venv-infra" / "schemas"
-_BLOCK = re.compile(
-    r'^\s*(?:resource|data|mock_resource|mock_data|override_resource|override_data)\s+"(google_\w+)"', re.M
+_BLOCK = re.compile(r'\b(?:resource|data|mock_resource|mock_data|override_data)\s+\\?"(google_\w+)')
+_NAMING = (
+    ROOT / "terraform",
+    *(Path(__file__).with_name(name) for name in ("fixtures", "terraform_mutants.yaml")),
 )
+"""Where types are named that checks need: all are read at once, which costs as much as one."""
 _QUIET = os.environ | {"TF_CLI_CONFIG_FILE": os.devnull, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
 _SILENT = ("-no-color", "-input=false", "-lock=false")
 _LOCAL = 'terraform {\n  backend "local" {}\n}\n'
 
 
-def types_in(text: str) -> set[str]:
-    """The types of resources and data sources that a file names."""
-    return {found[1] for found in _BLOCK.finditer(text)}
-
-
-def types_used(folder: Path) -> set[str]:
-    """The types that a configuration names, modules and tests included."""
-    return {
-        name
-        for end in ("*.tf", "*.hcl")
-        for file in folder.rglob(end)
-        for name in types_in(file.read_text("utf-8"))
-    }
+def types_used(*places: Path) -> set[str]:
+    """The types of resources and data sources that files name, those of folders included."""
+    files = [file for place in places for end in ("*.tf", "*.hcl") for file in place.rglob(end)]
+    files += [place for place in places if place.is_file()]
+    return {found[1] for file in files for found in _BLOCK.finditer(file.read_text("utf-8"))}
 
 
 def formatted(folder: Path) -> None:
@@ -125,13 +120,10 @@ ENVIRONMENTS = {
 
 
 @contextlib.contextmanager
-def workspace(source: Path = ROOT / "terraform", types: Collection[str] = ()) -> Iterator[Workspace]:
-    """A copy of a configuration, ready for commands; the project is beside it as it is beside the original.
-
-    Providers have the types that the configuration names, and `types`.
-    """
-    wanted = types_used(source) | set(types)
-    schemas = {name: terraform_schema.load(name, wanted, CACHE) for name in terraform_schema.PACKAGES}
+def workspace(source: Path = ROOT / "terraform") -> Iterator[Workspace]:
+    """A copy of a configuration, ready for commands; the project is beside it as it is beside the original."""
+    types = types_used(source, *_NAMING)
+    schemas = {name: terraform_schema.load(name, types, CACHE) for name in terraform_schema.PACKAGES}
     with (
         tempfile.TemporaryDirectory(prefix="nextbeam-terraform-") as made,
         terraform_provider.serve(schemas) as served,

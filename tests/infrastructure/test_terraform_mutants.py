@@ -62,9 +62,14 @@ def test_the_catalogue_keeps_up_with_the_configuration(mutant):
     assert faulty(sound, mutant) != sound
 
 
-@pytest.mark.parametrize("number", range(len(CHOSEN)), ids=lambda number: CHOSEN[number]["meaning"])
-@pytest.mark.parametrize("_", [pytest.param(None, marks=needs_terraform, id="")])
-def test_the_fault_is_found(outcomes, number, _):
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(number, marks=needs_terraform, id=mutant["meaning"])
+        for number, mutant in enumerate(CHOSEN)
+    ],
+)
+def test_the_fault_is_found(outcomes, number):
     mutant, outcome = CHOSEN[number], outcomes[str(number)]
     if (check := check_of(mutant)) in COMMANDS:
         assert outcome.get("error")
