@@ -10,6 +10,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from models.plan.wording import nearest
+from pipelines.amounts import COUNT, RATE
 from pipelines.commands import add_command
 from pipelines.locate import OUTPUTS, PLAN, UsageError, find_mapping, find_plan, run_folder
 from pipelines.place import PUBSUB_EMULATOR, WHERE, add_names, checked_dataset, checked_part, place
@@ -88,10 +89,10 @@ def _add_replay(commands: "Commands") -> None:
     parser.add_argument(
         "--id", action="append", default=[], metavar="ID", help="only this one; can be repeated"
     )
-    parser.add_argument("--limit", type=_count, metavar="N", help="send at most so many")
+    parser.add_argument("--limit", type=COUNT, metavar="N", help="send at most so many")
     parser.add_argument(
         "--rate",
-        type=_rate,
+        type=RATE,
         default=50.0,
         metavar="R",
         help="send at most so many a second (default: %(default)s)",
@@ -347,16 +348,3 @@ def _time(text: str) -> datetime:
             f"{text!r} is no time; write 2026-11-20 or 2026-11-20T14:30"
         ) from None
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError("give a whole number, 1 or more")
-    return int(text)
-
-
-def _rate(text: str) -> float:
-    rate = float(text)
-    if not 0 < rate < float("inf"):
-        raise argparse.ArgumentTypeError("give a number a second, more than 0")
-    return rate

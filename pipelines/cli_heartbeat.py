@@ -4,8 +4,8 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
+from pipelines.amounts import SECONDS
 from pipelines.commands import add_command
-from pipelines.locate import UsageError
 from pipelines.place import WHERE, add_names, checked_part, place
 
 if TYPE_CHECKING:
@@ -28,12 +28,12 @@ def add_heartbeat(commands: "Commands") -> None:
     often = parser.add_mutually_exclusive_group()
     often.add_argument("--once", action="store_true", help="one heartbeat (the default)")
     often.add_argument(
-        "--every", type=float, metavar="SECONDS", help="one each so many seconds, until Ctrl-C"
+        "--every", type=SECONDS, metavar="SECONDS", help="one each so many seconds, until Ctrl-C"
     )
     add_names(parser)
     parser.add_argument(
         "--timeout",
-        type=float,
+        type=SECONDS,
         default=60.0,
         metavar="SECONDS",
         help="how long to wait (default: %(default)s)",
@@ -44,8 +44,6 @@ def add_heartbeat(commands: "Commands") -> None:
 
 
 def _heartbeat(args: argparse.Namespace, _: list[str]) -> int:
-    if args.timeout <= 0 or (args.every is not None and args.every <= 0):
-        raise UsageError("--timeout and --every: give seconds, more than 0")
     from pipelines.observability.heartbeat import Heart  # noqa: PLC0415  (it imports clients of the cloud)
     from pipelines.provisioning.resources import SIGNALS  # noqa: PLC0415
 

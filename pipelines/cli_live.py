@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from threading import Event
 from typing import TYPE_CHECKING, TypeVar
 
+from pipelines.amounts import COUNT, HASTE, RATE, SECONDS, SHARE
 from pipelines.commands import Command, add_command
 from pipelines.locate import UsageError, find_plan
 from pipelines.place import WHERE, add_names, checked_part, place
@@ -38,7 +39,7 @@ def _parser(
         "--seed", type=int, default=7, metavar="S", help="which bank is simulated (default: %(default)s)"
     )
     parser.add_argument(
-        "--for", dest="for_s", type=_seconds, metavar="SECONDS", help="end after so long (default: never)"
+        "--for", dest="for_s", type=SECONDS, metavar="SECONDS", help="end after so long (default: never)"
     )
     return parser
 
@@ -46,14 +47,14 @@ def _parser(
 def _add_rate(parser: argparse.ArgumentParser, rate: float) -> None:
     parser.add_argument(
         "--rate",
-        type=float,
+        type=RATE,
         default=rate,
         metavar="R",
         help="good signals a second, whether or not anybody keeps up (default: %(default)s)",
     )
     parser.add_argument(
         "--customers",
-        type=int,
+        type=COUNT,
         default=2_000,
         metavar="N",
         help="how many live (default: %(default)s)",
@@ -63,7 +64,7 @@ def _add_rate(parser: argparse.ArgumentParser, rate: float) -> None:
 def _add_haste(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--haste",
-        type=float,
+        type=HASTE,
         default=60.0,
         metavar="H",
         help="delays of answers beyond ten seconds pass so many times as fast; 60: an hour in a minute "
@@ -84,7 +85,7 @@ def _add_signals(commands: "Commands") -> None:
     }
     for name, (default, what) in shares.items():
         parser.add_argument(
-            f"--{name}", type=float, default=default, metavar="SHARE", help=f"{what} (default: %(default)s)"
+            f"--{name}", type=SHARE, default=default, metavar="SHARE", help=f"{what} (default: %(default)s)"
         )
     parser.add_argument(
         "--arrivals",
@@ -240,13 +241,6 @@ def _live(args: argparse.Namespace, _: list[str]) -> int:
     _checked(config.source)
     _plan(args.plan)
     return live(config, say=_say)
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not seconds > 0:
-        raise argparse.ArgumentTypeError("give a number of seconds, more than 0")
-    return seconds
 
 
 def _plan(name: str) -> "Plan":

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from pipelines.amounts import SECONDS_OR_NONE, SHARE
 from pipelines.locate import UsageError, find_mapping, find_plan
 from pipelines.plan_keys import plan_keys
 
@@ -34,8 +35,6 @@ OPTIONAL_TOPICS = {
 READY = "reading; Ctrl-C stops"
 """What a local job says once it reads."""
 
-_LONGEST_S = 1e10
-"""Some three centuries: event times end in 2100."""
 PATH = re.compile(r"projects/[^/]+/(?P<kind>subscriptions|topics)/[A-Za-z][\w.~%+-]{2,254}")
 SHORT = re.compile(r"[A-Za-z][\w.~%+-]{2,254}")
 _PEPPER = re.compile(r"env:[A-Za-z_]\w*|projects/[^/]+/secrets/[\w-]+/versions/(\d+|latest)")
@@ -63,14 +62,14 @@ def add_stream_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--plan_refresh",
-        type=float,
+        type=SECONDS_OR_NONE,
         default=60.0,
         metavar="SECONDS",
         help="how often to look whether the plan has changed; 0: never (default: %(default)s)",
     )
     parser.add_argument(
         "--most_ahead",
-        type=float,
+        type=SECONDS_OR_NONE,
         metavar="SECONDS",
         help="how far event times may be ahead of publication; what is further is a dead letter "
         "(default: session.late of the plan)",
@@ -94,7 +93,7 @@ def _add_telling(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--log_decisions",
-        type=float,
+        type=SHARE,
         default=0.01,
         metavar="SHARE",
         help="share of decisions that logs tell of, 0 to 1 (default: %(default)s)",
@@ -150,8 +149,6 @@ class StreamConfig:
             if not given.get(name):
                 raise UsageError(f"--{name} is missing; a streaming job needs all of its topics and a plan")
         refresh = float(args.plan_refresh)
-        if refresh < 0:
-            raise UsageError("--plan_refresh: seconds are not negative; 0 stands for never")
         if refresh and args.composition == "chained":
             raise UsageError(
                 "--plan_refresh: a chained job keeps its plan, as its steps would change at different events; say 0"
@@ -171,7 +168,7 @@ class StreamConfig:
             dataset=_dataset(args.bigquery_dataset, project) if args.bigquery_dataset else None,
             method=args.bigquery_method,
             refresh_s=refresh or None,
-            ahead_s=_ahead(args.most_ahead),
+            ahead_s=args.most_ahead,
             composition=args.composition,
             signals_subscription=subscription("signals_subscription"),
             outcomes_subscription=subscription("outcomes_subscription"),
@@ -181,7 +178,7 @@ class StreamConfig:
             silent_until=_moment(args.silent_until),
             heartbeats_topic=topic("heartbeats_topic") if args.heartbeats_topic else None,
             log_pepper=_pepper(args.log_pepper),
-            log_decisions=_share(args.log_decisions),
+            log_decisions=args.log_decisions,
             metrics_port=args.metrics_port,
         )
 
@@ -204,18 +201,6 @@ def _pepper(source: str | None) -> str | None:
             f"--log_pepper: {source!r} is neither env:NAME nor projects/PROJECT/secrets/SECRET/versions/VERSION"
         )
     return source
-
-
-def _share(share: float) -> float:
-    if not 0 <= share <= 1:
-        raise UsageError("--log_decisions: a share is between 0 and 1")
-    return share
-
-
-def _ahead(seconds: float | None) -> float | None:
-    if seconds is not None and not 0 <= seconds < _LONGEST_S:
-        raise UsageError(f"--most_ahead: give seconds, 0 or more and less than {_LONGEST_S:g}")
-    return seconds
 
 
 def streams(args: argparse.Namespace) -> bool:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from pipelines.amounts import Amount
 from pipelines.flags import add_arguments
 from pipelines.locate import UsageError
 from pipelines.stream_flags import (
@@ -102,7 +103,7 @@ def _parameters() -> Iterator[Spec]:
 def _type(action: argparse.Action) -> str:
     if action.choices:
         return "ENUM"
-    if action.type in (int, float):
+    if action.type in (int, float) or isinstance(action.type, Amount):
         return "NUMBER"
     if action.dest == "plan":
         return "GCS_READ_FOLDER"
