@@ -1,0 +1,1 @@
+"""Descriptions of builds, checked beyond their schema."""

@@ -1,0 +1,179 @@
+"""Builds run here: their real scripts, in their order, with a cloud that answers as a test says and keeps its calls."""
+
+import json
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+IMAGE = f"europe-west2-docker.pkg.dev/bank/nextbeam/nextbeam@sha256:{'1' * 64}"
+SUBSTITUTIONS = {
+    "_BUILDER": f"builder@sha256:{'0' * 64}", "_REGION": "europe-west2", "_POOL": "pool",
+    "_JOB": "nextbeam-decisioning",
+    "_IMAGES": "europe-west2-docker.pkg.dev/bank/nextbeam", "_RELEASES": "bank-releases", "_DATASET": "nextbeam",
+    "_SHADOW_DATASET": "nextbeam_shadow", "_ENVIRONMENT": "prod", "_STATE_BUCKET": "bank-state",
+    "_PYTHON_UPSTREAM": "python",
+}  # fmt: skip
+BUILT_IN = {"PROJECT_ID": "bank", "COMMIT_SHA": "c0ffee"}
+QUICK = {"POLL_S": "0", "SHADOW_MINUTES": "0", "START_S": "1", "STOP_S": "1", "SMOKE_TRIES": "4"}
+
+_FAKE = """#!{python} -IS
+import json, os, re, shutil, sys
+from pathlib import Path
+home, name, given = Path({home!r}), Path(sys.argv[0]).name, sys.argv[1:]
+said = " ".join([name, *given])
+with (home / "calls").open("a") as log:
+    log.write(said + "\\n")
+if name == "python" and given[:1] == ["-c"]:
+    os.execv({python!r}, [{python!r}, *given])
+local = lambda each: home / "bucket" / each[5:] if each.startswith("gs://") else Path(each)
+for number, (pattern, out, code, times) in enumerate(json.loads((home / "answers").read_text())):
+    used = home / f"used-{{number}}"
+    count = int(used.read_text()) if used.exists() else 0
+    if re.search(pattern, said) and (times == 0 or count < times):
+        used.write_text(str(count + 1))
+        print(out, end="")
+        sys.exit(code)
+if name == "gcloud" and given[:2] == ["storage", "cp"]:
+    *sources, target = given[2:]
+    for source in sources:
+        if not local(source).is_file():
+            sys.exit(f"no {{source}}")
+        to = local(target)
+        to = to / Path(source).name if target.endswith("/") else to
+        to.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(local(source), to)
+for flag, value in zip(given, given[1:]):
+    if flag == "--out" and value.endswith(".json"):
+        Path(value).write_text("{{}}")
+for each in given:
+    if each.startswith("-out="):
+        Path(each[5:]).write_text("a plan")
+"""
+
+ALWAYS = (
+    (r"^docker inspect", f"{IMAGE}\n", 0, 0),
+    (r"^gcloud builds triggers run", "build-1\n", 0, 0),
+    (r"^gcloud builds describe", "SUCCESS\n", 0, 0),
+    (r"^nextbeam deploy launch .*--validate-only", "Dataflow finds nothing wrong with it\n", 0, 0),
+    (r"^nextbeam deploy launch", "job 2026-11-21_00_00_00-1\n", 0, 0),
+    (r"^gcloud dataflow jobs describe", "JOB_STATE_RUNNING\n", 0, 0),
+    (r"^gcloud dataflow jobs list .*name=nextbeam-decisioning-shadow", "", 0, 0),
+    (r"^gcloud dataflow jobs list", "2026-11-20_00_00_00-0\n", 0, 0),
+    (r"^nextbeam heartbeat", '{"heartbeat": "h", "answered": true, "age_ms": 90}\n', 0, 0),
+    (r"^python -m scripts.supply.sbom", "{}\n", 0, 0),
+    (r"^terraform .* output", "--job_name=nextbeam-decisioning\n--heartbeats_topic=heartbeats\n", 0, 0),
+    (r"^terraform .* show", "nothing to do\n", 0, 0),
+    (r"^python -m pipelines.releases.comparing", '{"objections": []}\n', 0, 0),
+)
+"""A cloud in which all goes well: what a call matches, what it prints, its exit, how often (0: always)."""
+
+
+@dataclass
+class Cloud:
+    """A copy of the scripts in a folder of its own, and tools that answer as they are told."""
+
+    home: Path
+    before: list[tuple[str, str, int, int]] = field(default_factory=list)
+    """Answers that come before those of `ALWAYS`."""
+
+    def __post_init__(self) -> None:
+        for folder in ("root/.venv/bin", "root/.venv-infra/tools/bin", "root/deploy", "bin", "bucket"):
+            (self.home / folder).mkdir(parents=True)
+        shutil.copytree(ROOT / "scripts", self.root / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "deploy" / "fingerprints", self.root / "deploy" / "fingerprints")
+        tools = [self.home / "bin" / name for name in ("gcloud", "terraform", "docker", "make")]
+        own = [self.root / ".venv" / "bin" / name for name in ("nextbeam", "python")]
+        own.append(self.root / ".venv-infra" / "tools" / "bin" / "cyclonedx-py")
+        for path in [*tools, *own, self.root / "deploy" / "build.sh"]:
+            path.write_text(_FAKE.format(python=sys.executable, home=str(self.home)))
+            path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+    @property
+    def root(self) -> Path:
+        """Where the scripts are."""
+        return self.home / "root"
+
+    def answers(self, pattern: str, out: str = "", code: int = 0, times: int = 0) -> None:
+        """What to say to calls that match; the first that was told wins."""
+        self.before.append((pattern, out, code, times))
+
+    def put(self, name: str, text: str) -> None:
+        """An object in the bucket of releases."""
+        path = self.home / "bucket" / "bank-releases" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def stored(self, name: str) -> str | None:
+        """The object, if it is there."""
+        path = self.home / "bucket" / "bank-releases" / name
+        return path.read_text() if path.is_file() else None
+
+    def calls(self, pattern: str = "") -> list[str]:
+        """What was called, in order."""
+        path = self.home / "calls"
+        lines = path.read_text().splitlines() if path.is_file() else []
+        return [line for line in lines if re.search(pattern, line)]
+
+    def script(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run one script."""
+        (self.home / "answers").write_text(json.dumps([*self.before, *ALWAYS]))
+        path = f"{self.home / 'bin'}:/usr/bin:/bin"
+        return subprocess.run(
+            command,
+            cwd=self.root,
+            env={"PATH": path, "LC_ALL": "C", **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+
+@dataclass
+class Run:
+    """A build that has run: its steps in order, with their exits."""
+
+    steps: list[tuple[str, int]]
+    passed: bool
+    said: str
+
+    @property
+    def names(self) -> list[str]:
+        """The steps that ran."""
+        return [name for name, _ in self.steps]
+
+
+def _filled(text: str, values: dict[str, str]) -> str:
+    return re.sub(r"\$\{?(\w+)\}?", lambda found: values.get(found[1], ""), text)
+
+
+def run_build(cloud: Cloud, file: Path, **more: str) -> Run:
+    """Run a build's steps as Cloud Build would: a step that fails ends it, unless it may fail."""
+    build: dict[str, Any] = yaml.safe_load(file.read_text())
+    values = {**build.get("substitutions", {}), **SUBSTITUTIONS, **BUILT_IN, **more}
+    given = [_filled(each, values) for each in build["options"].get("env", [])]
+    environment = dict(each.split("=", 1) for each in given) | QUICK
+    steps = {step["id"]: step for step in build["steps"]}
+    waits = {name: [each for each in step["waitFor"] if each != "-"] for name, step in steps.items()}
+    run = Run([], passed=True, said="")
+    for name in TopologicalSorter(waits).static_order():
+        step = steps[name]
+        command = [step["entrypoint"], *(_filled(each, values) for each in step.get("args", []))]
+        own = {**environment, "HOME": os.fspath(cloud.home)}
+        done = cloud.script(*command, **own)
+        run.steps.append((name, done.returncode))
+        run.said += done.stdout + done.stderr
+        if done.returncode and not step.get("allowFailure"):
+            run.passed = False
+            break
+    return run
