@@ -1,6 +1,8 @@
 # shellcheck shell=bash
-# What the scripts have in common; sourced. A build's papers (image, bill of materials, fingerprint, spec, plans of
-# Terraform) lie in the bucket of releases under the commit; what is known to be good lies under `current`.
+# What the scripts have in common; sourced. A commit's papers (image, bill of materials, fingerprint, Terraform's plan,
+# spec, comparison) lie in the bucket of releases under the commit; what is known to be good lies under `current`. One
+# build leaves a paper only if all went well, and the next one does not start without it: so no build has to start
+# another, and none needs to act as the account of another.
 
 die() {
   echo "error: $*" >&2
@@ -19,10 +21,33 @@ mkdir -p "$papers"
 
 stored() { echo "gs://$RELEASES/$COMMIT"; }
 
-# The paper called $1 of this commit, fetched once.
+# The papers of this commit with these names, fetched once.
 fetch() {
-  [ -f "$papers/$1" ] || gcloud storage cp "$(stored)/$1" "$papers/$1" \
-    || die "$(stored)/$1 is not there: the release build of this commit makes it"
+  local name
+  for name; do
+    [ -f "$papers/$name" ] || gcloud storage cp "$(stored)/$name" "$papers/$name" \
+      || die "$(stored)/$name is not there: $(who_makes "$name")"
+  done
+}
+
+# Fetches the paper called $1, for whose build we wait up to $2 s.
+await_paper() {
+  local end=$((SECONDS + $2))
+  until gcloud storage cp "$(stored)/$1" "$papers/$1" 2> /dev/null; do
+    [ $SECONDS -lt $end ] || die "$(stored)/$1 is not there after $2 s: $(who_makes "$1")"
+    sleep "${POLL_S:-15}"
+  done
+}
+
+who_makes() {
+  case $1 in
+    image | sbom.json | fingerprint.json | job.json) echo "the build of this commit on the main branch makes it" ;;
+    vulnerabilities.json) echo "the build nextbeam-vulnerabilities makes it, if it finds none" ;;
+    terraform.plan) echo "the build nextbeam-plan makes it, if there is anything to change" ;;
+    applied | job.flags) echo "somebody has to approve nextbeam-infrastructure" ;;
+    compared) echo "the build nextbeam-candidate makes it, if nothing speaks against the candidate" ;;
+    *) echo "the build nextbeam-candidate makes it" ;;
+  esac
 }
 
 # Sets $image to that in $papers, by digest. (No `$(image)` in an argument: what fails there is not noticed.)

@@ -24,7 +24,14 @@ SUBSTITUTIONS = {
     "_PYTHON_UPSTREAM": "python",
 }  # fmt: skip
 BUILT_IN = {"PROJECT_ID": "bank", "COMMIT_SHA": "c0ffee"}
-QUICK = {"POLL_S": "0", "SHADOW_MINUTES": "0", "START_S": "1", "STOP_S": "1", "SMOKE_TRIES": "4"}
+QUICK = {
+    "POLL_S": "0",
+    "SHADOW_MINUTES": "0",
+    "START_S": "1",
+    "STOP_S": "1",
+    "SMOKE_TRIES": "4",
+    "PAPER_S": "0",
+}
 
 _FAKE = """#!{python} -IS
 import json, os, re, shutil, sys
@@ -35,6 +42,13 @@ with (home / "calls").open("a") as log:
     log.write(said + "\\n")
 if name == "python" and given[:1] == ["-c"]:
     os.execv({python!r}, [{python!r}, *given])
+def write():
+    for flag, value in zip(given, given[1:]):
+        if flag in ("--out", "--output") and value.endswith(".json"):
+            Path(value).write_text("{{}}")
+    for each in given:
+        if each.startswith("-out="):
+            Path(each[5:]).write_text("a plan")
 local = lambda each: home / "bucket" / each[5:] if each.startswith("gs://") else Path(each)
 for number, (pattern, out, code, times) in enumerate(json.loads((home / "answers").read_text())):
     used = home / f"used-{{number}}"
@@ -42,6 +56,7 @@ for number, (pattern, out, code, times) in enumerate(json.loads((home / "answers
     if re.search(pattern, said) and (times == 0 or count < times):
         used.write_text(str(count + 1))
         print(out, end="")
+        write()
         sys.exit(code)
 if name == "gcloud" and given[:2] == ["storage", "cp"]:
     *sources, target = given[2:]
@@ -52,18 +67,11 @@ if name == "gcloud" and given[:2] == ["storage", "cp"]:
         to = to / Path(source).name if target.endswith("/") else to
         to.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(local(source), to)
-for flag, value in zip(given, given[1:]):
-    if flag == "--out" and value.endswith(".json"):
-        Path(value).write_text("{{}}")
-for each in given:
-    if each.startswith("-out="):
-        Path(each[5:]).write_text("a plan")
+write()
 """
 
 ALWAYS = (
     (r"^docker inspect", f"{IMAGE}\n", 0, 0),
-    (r"^gcloud builds triggers run", "build-1\n", 0, 0),
-    (r"^gcloud builds describe", "SUCCESS\n", 0, 0),
     (r"^nextbeam deploy launch .*--validate-only", "Dataflow finds nothing wrong with it\n", 0, 0),
     (r"^nextbeam deploy launch", "job 2026-11-21_00_00_00-1\n", 0, 0),
     (r"^gcloud dataflow jobs describe", "JOB_STATE_RUNNING\n", 0, 0),
@@ -72,6 +80,7 @@ ALWAYS = (
     (r"^nextbeam heartbeat", '{"heartbeat": "h", "answered": true, "age_ms": 90}\n', 0, 0),
     (r"^python -m scripts.supply.sbom", "{}\n", 0, 0),
     (r"^terraform .* output", "--job_name=nextbeam-decisioning\n--heartbeats_topic=heartbeats\n", 0, 0),
+    (r"^terraform .* plan .*-detailed-exitcode", "", 2, 0),
     (r"^terraform .* show", "nothing to do\n", 0, 0),
     (r"^python -m pipelines.releases.comparing", '{"objections": []}\n', 0, 0),
 )
@@ -87,13 +96,22 @@ class Cloud:
     """Answers that come before those of `ALWAYS`."""
 
     def __post_init__(self) -> None:
-        for folder in ("root/.venv/bin", "root/.venv-infra/tools/bin", "root/deploy", "bin", "bucket"):
+        for folder in (
+            "root/.venv/bin",
+            "root/.venv-infra/tools/bin",
+            "root/.venv-infra/audit/bin",
+            "root/deploy",
+            "bin",
+            "bucket",
+        ):
             (self.home / folder).mkdir(parents=True)
         shutil.copytree(ROOT / "scripts", self.root / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copytree(ROOT / "deploy" / "fingerprints", self.root / "deploy" / "fingerprints")
         tools = [self.home / "bin" / name for name in ("gcloud", "terraform", "docker", "make")]
         own = [self.root / ".venv" / "bin" / name for name in ("nextbeam", "python")]
+        own.append(self.root / ".venv" / "bin" / "uv")
         own.append(self.root / ".venv-infra" / "tools" / "bin" / "cyclonedx-py")
+        own.append(self.root / ".venv-infra" / "audit" / "bin" / "pip-audit")
         for path in [*tools, *own, self.root / "deploy" / "build.sh"]:
             path.write_text(_FAKE.format(python=sys.executable, home=str(self.home)))
             path.chmod(path.stat().st_mode | stat.S_IXUSR)

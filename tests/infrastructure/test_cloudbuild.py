@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from cloudbuild_run import IMAGE, Cloud, run_build
+from cloudbuild_run import BUILT_IN, IMAGE, Cloud, run_build
 
 from scripts.builds.lint import RULES, Description, descriptions, findings
 
@@ -180,6 +180,9 @@ def released(cloud) -> Cloud:
         cloud.put(f"{place}/job.flags", "--job_name=nextbeam-decisioning\n--heartbeats_topic=heartbeats\n")
         for name in ("spec.json", "fingerprint.json"):
             cloud.put(f"{place}/{name}", mark)
+    for name in ("sbom.json", "vulnerabilities.json", "applied"):
+        cloud.put(f"c0ffee/{name}", "there")
+    cloud.put("c0ffee/compared", '{"objections": []}')
     return cloud
 
 
@@ -191,11 +194,11 @@ def test_the_main_branch_is_built_only_after_everything_has_passed(cloud):
     cloud.put("current/fingerprint.json", "{}")
     run = run_build(cloud, RELEASE)
     assert run.passed, run.said
-    for check in ("lint", "types", "supply", "tests", "vulnerabilities", "compatible", "sbom"):
+    for check in ("lint", "types", "supply", "tests", "compatible", "sbom"):
         assert _before(run, check, "image")
     assert cloud.stored("c0ffee/image") == f"{IMAGE}\n"
     assert cloud.calls("build.sh")[0].endswith("nextbeam:c0ffee")
-    assert cloud.calls("triggers run")[-1].startswith("gcloud builds triggers run nextbeam-plan")
+    assert cloud.stored("c0ffee/fingerprint.json") == "{}"
 
 
 @pytest.mark.parametrize(
@@ -221,13 +224,20 @@ def test_no_image_is_kept_of_a_commit_in_which_something_fails(cloud, pattern, s
     assert cloud.stored("c0ffee/image") is None
 
 
-def test_a_vulnerability_that_another_build_finds_stops_this_one(cloud):
-    cloud.put("current/fingerprint.json", "{}")
-    cloud.answers("^gcloud builds describe", "FAILURE\n")
-    run = run_build(cloud, RELEASE)
-    assert not run.passed
-    assert "build.sh" not in " ".join(cloud.calls())
-    assert "build-1 of nextbeam-vulnerabilities: FAILURE" in run.said
+def test_a_commit_with_a_vulnerability_leaves_no_paper_that_says_otherwise(cloud):
+    assert run_build(cloud, BUILDS / "vulnerabilities.yaml").passed
+    assert cloud.stored("c0ffee/vulnerabilities.json")
+    other = BUILT_IN | {"COMMIT_SHA": "bad"}
+    cloud.answers("scripts.supply.vulnerabilities", code=1)
+    assert not run_build(cloud, BUILDS / "vulnerabilities.yaml", **other).passed
+    assert cloud.stored("bad/vulnerabilities.json") is None
+
+
+def test_an_audit_that_finds_something_is_judged_and_one_that_breaks_is_not(cloud):
+    cloud.answers("^pip-audit", code=1, times=1)
+    assert run_build(cloud, BUILDS / "vulnerabilities.yaml").passed
+    cloud.answers("^pip-audit", code=2)
+    assert not run_build(cloud, BUILDS / "vulnerabilities.yaml").passed
 
 
 def test_a_release_is_compared_with_what_runs_and_not_with_nothing(cloud):
@@ -241,13 +251,31 @@ def test_what_terraform_plans_is_what_is_applied(released):
     assert run_build(released, BUILDS / "plan.yaml").passed
     assert released.stored("c0ffee/terraform.plan") == "a plan"
     assert released.stored("c0ffee/terraform.txt") == "nothing to do\n"
-    assert released.calls("triggers run")[-1].startswith("gcloud builds triggers run nextbeam-infrastructure")
+    assert released.stored("c0ffee/applied") == "there", "a plan is not applied"
     [planned] = released.calls("^terraform .* plan ")
     assert f"-var=image={IMAGE}" in planned
     assert run_build(released, BUILDS / "infrastructure.yaml").passed
     [applied] = released.calls("^terraform .* apply")
     assert applied.endswith("out/release/terraform.plan"), "it would plan anew"
     assert released.stored("c0ffee/job.flags")
+
+
+def test_where_terraform_would_change_nothing_there_is_nothing_to_approve(cloud):
+    cloud.put("c0ffee/image", IMAGE)
+    cloud.answers("^terraform .* plan ", code=0)
+    assert run_build(cloud, BUILDS / "plan.yaml").passed
+    assert cloud.stored("c0ffee/applied")
+    assert cloud.stored("c0ffee/job.flags")
+    assert cloud.stored("c0ffee/terraform.plan") is None
+
+
+@pytest.mark.parametrize("pattern", ["^terraform .* plan ", "^terraform .* validate", "^terraform .* init"])
+def test_a_plan_that_fails_says_nothing_of_the_infrastructure(cloud, pattern):
+    cloud.put("c0ffee/image", IMAGE)
+    cloud.answers(pattern, code=1)
+    assert not run_build(cloud, BUILDS / "plan.yaml").passed
+    assert cloud.stored("c0ffee/applied") is None
+    assert cloud.stored("c0ffee/terraform.plan") is None
 
 
 def test_nothing_is_applied_that_nobody_has_seen(released):
@@ -261,7 +289,7 @@ def test_a_candidate_is_published_validated_shadowed_compared_and_stopped(releas
     released.answers("list .*decisioning-shadow", "2026-11-21_00_00_00-1\n", times=1)
     run = run_build(released, BUILDS / "candidate.yaml")
     assert run.passed, run.said
-    assert run.names == ["setup", "publish", "validate", "shadow", "compare", "stop", "ask"]
+    assert run.names == ["setup", "publish", "validate", "shadow", "compare", "stop", "passed"]
     validate, shadow = released.calls("^nextbeam deploy launch")
     assert "--validate-only" in validate
     assert "--validate-only" not in shadow
@@ -280,18 +308,33 @@ def test_a_candidate_is_published_validated_shadowed_compared_and_stopped(releas
     [compared] = released.calls("pipelines.releases.comparing")
     assert "--live nextbeam --candidate nextbeam_shadow" in compared
     assert "--least-agreement 0.999" in compared
-    assert released.calls("triggers run")[-1].startswith("gcloud builds triggers run nextbeam-update")
+    assert released.stored("c0ffee/compared") == '{"objections": []}\n'
+
+
+@pytest.mark.parametrize(
+    "paper", ["image", "sbom.json", "fingerprint.json", "vulnerabilities.json", "applied", "job.flags"]
+)
+def test_no_candidate_is_published_before_all_that_it_rests_on_is_there(released, paper):
+    (released.home / "bucket" / "bank-releases" / "c0ffee" / paper).unlink()
+    run = run_build(released, BUILDS / "candidate.yaml")
+    assert run.names[-1] == "publish"
+    assert f"c0ffee/{paper} is not there" in run.said
+    assert not released.calls("^nextbeam")
 
 
 @pytest.mark.parametrize("code", [1, 2], ids=["objections", "could-not-see"])
 def test_a_candidate_that_does_not_compare_is_stopped_and_no_update_is_asked_for(released, code):
     released.answers("list .*decisioning-shadow", times=1)
     released.answers("list .*decisioning-shadow", "2026-11-21_00_00_00-1\n", times=1)
-    released.answers("pipelines.releases.comparing", '{"objections": ["no"]}\n', code=code)
+    released.answers(
+        "pipelines.releases.comparing", '{"objections": ["no"]}\n' if code == 1 else "", code=code
+    )
     run = run_build(released, BUILDS / "candidate.yaml")
     assert not run.passed
     assert released.calls("jobs cancel")
-    assert not released.calls("triggers run")
+    update = run_build(released, BUILDS / "update.yaml")
+    assert update.names[-1] == "passed"
+    assert "has not passed" in update.said
 
 
 def test_a_candidate_of_which_nobody_knows_whether_it_stopped_asks_for_nothing(released):
@@ -310,6 +353,7 @@ def test_a_candidate_that_does_not_start_is_stopped_and_not_compared(released):
     assert not run.passed
     assert released.calls("jobs cancel")
     assert not released.calls("pipelines.releases.comparing")
+    assert run_build(released, BUILDS / "update.yaml").names[-1] == "passed", "an earlier trial had passed"
 
 
 def test_what_dataflow_refuses_is_not_started(released):
@@ -322,7 +366,7 @@ def test_what_dataflow_refuses_is_not_started(released):
 def test_a_commit_that_was_never_built_has_no_candidate(cloud):
     run = run_build(cloud, BUILDS / "candidate.yaml")
     assert run.names[-1] == "publish"
-    assert "the release build of this commit makes it" in run.said
+    assert "the build of this commit on the main branch makes it" in run.said
 
 
 def test_an_image_that_is_named_by_a_tag_is_not_deployed(released):
@@ -335,7 +379,7 @@ def test_an_image_that_is_named_by_a_tag_is_not_deployed(released):
 def test_an_update_that_holds_becomes_what_one_goes_back_to(released):
     run = run_build(released, BUILDS / "update.yaml")
     assert run.passed, run.said
-    assert run.names == ["setup", "compatible", "update", "smoke", "watch", "settle"]
+    assert run.names == ["setup", "passed", "compatible", "update", "smoke", "watch", "settle"]
     [update] = released.calls("^nextbeam deploy launch")
     assert "--spec gs://bank-releases/c0ffee/spec.json" in update
     assert "--update" in update
@@ -419,6 +463,13 @@ def test_without_a_release_that_is_known_to_be_good_there_is_no_way_back(cloud):
     run = run_build(cloud, BUILDS / "way-back.yaml")
     assert not run.passed
     assert "no update has ever settled" in run.said
+
+
+def test_an_update_that_nobody_has_compared_is_not_made(released):
+    (released.home / "bucket" / "bank-releases" / "c0ffee" / "compared").unlink()
+    run = run_build(released, BUILDS / "update.yaml")
+    assert run.names[-1] == "passed"
+    assert not released.calls("^nextbeam deploy launch")
 
 
 def test_the_first_job_of_a_project_is_not_started_by_an_update(released):
