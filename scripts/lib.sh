@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What the scripts have in common; sourced. A commit's papers (image, bill of materials, fingerprint, Terraform's plan,
-# spec, comparison) lie in the bucket of releases under the commit; what is known to be good lies under `current`. One
+# spec, comparison) lie in the bucket of releases under builds/COMMIT; what is known to be good, under `current`. One
 # build leaves a paper only if all went well, and the next one does not start without it: so no build has to start
 # another, and none needs to act as the account of another.
 
@@ -19,7 +19,7 @@ need() {
 papers=out/release
 mkdir -p "$papers"
 
-stored() { echo "gs://$RELEASES/$COMMIT"; }
+stored() { echo "gs://$RELEASES/builds/$COMMIT"; }
 
 # The papers of this commit with these names, fetched once.
 fetch() {

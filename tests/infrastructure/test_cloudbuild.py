@@ -175,14 +175,14 @@ def cloud(tmp_path) -> Cloud:
 @pytest.fixture
 def released(cloud) -> Cloud:
     """A release runs, and the papers of the next one are there."""
-    for place, mark in (("current", "old"), ("c0ffee", "new")):
+    for place, mark in (("current", "old"), ("builds/c0ffee", "new")):
         cloud.put(f"{place}/image", IMAGE if mark == "new" else IMAGE.replace("1", "2"))
         cloud.put(f"{place}/job.flags", "--job_name=nextbeam-decisioning\n--heartbeats_topic=heartbeats\n")
         for name in ("spec.json", "fingerprint.json"):
             cloud.put(f"{place}/{name}", mark)
     for name in ("sbom.json", "vulnerabilities.json", "applied"):
-        cloud.put(f"c0ffee/{name}", "there")
-    cloud.put("c0ffee/compared", '{"objections": []}')
+        cloud.put(f"builds/c0ffee/{name}", "there")
+    cloud.put("builds/c0ffee/compared", '{"objections": []}')
     return cloud
 
 
@@ -196,9 +196,9 @@ def test_the_main_branch_is_built_only_after_everything_has_passed(cloud):
     assert run.passed, run.said
     for check in ("lint", "types", "supply", "tests", "compatible", "sbom"):
         assert _before(run, check, "image")
-    assert cloud.stored("c0ffee/image") == f"{IMAGE}\n"
+    assert cloud.stored("builds/c0ffee/image") == f"{IMAGE}\n"
     assert cloud.calls("build.sh")[0].endswith("nextbeam:c0ffee")
-    assert cloud.stored("c0ffee/fingerprint.json") == "{}"
+    assert cloud.stored("builds/c0ffee/fingerprint.json") == "{}"
 
 
 @pytest.mark.parametrize(
@@ -221,16 +221,16 @@ def test_no_image_is_kept_of_a_commit_in_which_something_fails(cloud, pattern, s
     run = run_build(cloud, RELEASE)
     assert not run.passed
     assert run.steps[-1][0] == step
-    assert cloud.stored("c0ffee/image") is None
+    assert cloud.stored("builds/c0ffee/image") is None
 
 
 def test_a_commit_with_a_vulnerability_leaves_no_paper_that_says_otherwise(cloud):
     assert run_build(cloud, BUILDS / "vulnerabilities.yaml").passed
-    assert cloud.stored("c0ffee/vulnerabilities.json")
+    assert cloud.stored("builds/c0ffee/vulnerabilities.json")
     other = BUILT_IN | {"COMMIT_SHA": "bad"}
     cloud.answers("scripts.supply.vulnerabilities", code=1)
     assert not run_build(cloud, BUILDS / "vulnerabilities.yaml", **other).passed
-    assert cloud.stored("bad/vulnerabilities.json") is None
+    assert cloud.stored("builds/bad/vulnerabilities.json") is None
 
 
 def test_an_audit_that_finds_something_is_judged_and_one_that_breaks_is_not(cloud):
@@ -249,33 +249,33 @@ def test_a_release_is_compared_with_what_runs_and_not_with_nothing(cloud):
 
 def test_what_terraform_plans_is_what_is_applied(released):
     assert run_build(released, BUILDS / "plan.yaml").passed
-    assert released.stored("c0ffee/terraform.plan") == "a plan"
-    assert released.stored("c0ffee/terraform.txt") == "nothing to do\n"
-    assert released.stored("c0ffee/applied") == "there", "a plan is not applied"
+    assert released.stored("builds/c0ffee/terraform.plan") == "a plan"
+    assert released.stored("builds/c0ffee/terraform.txt") == "nothing to do\n"
+    assert released.stored("builds/c0ffee/applied") == "there", "a plan is not applied"
     [planned] = released.calls("^terraform .* plan ")
     assert f"-var=image={IMAGE}" in planned
     assert run_build(released, BUILDS / "infrastructure.yaml").passed
     [applied] = released.calls("^terraform .* apply")
     assert applied.endswith("out/release/terraform.plan"), "it would plan anew"
-    assert released.stored("c0ffee/job.flags")
+    assert released.stored("builds/c0ffee/job.flags")
 
 
 def test_where_terraform_would_change_nothing_there_is_nothing_to_approve(cloud):
-    cloud.put("c0ffee/image", IMAGE)
+    cloud.put("builds/c0ffee/image", IMAGE)
     cloud.answers("^terraform .* plan ", code=0)
     assert run_build(cloud, BUILDS / "plan.yaml").passed
-    assert cloud.stored("c0ffee/applied")
-    assert cloud.stored("c0ffee/job.flags")
-    assert cloud.stored("c0ffee/terraform.plan") is None
+    assert cloud.stored("builds/c0ffee/applied")
+    assert cloud.stored("builds/c0ffee/job.flags")
+    assert cloud.stored("builds/c0ffee/terraform.plan") is None
 
 
 @pytest.mark.parametrize("pattern", ["^terraform .* plan ", "^terraform .* validate", "^terraform .* init"])
 def test_a_plan_that_fails_says_nothing_of_the_infrastructure(cloud, pattern):
-    cloud.put("c0ffee/image", IMAGE)
+    cloud.put("builds/c0ffee/image", IMAGE)
     cloud.answers(pattern, code=1)
     assert not run_build(cloud, BUILDS / "plan.yaml").passed
-    assert cloud.stored("c0ffee/applied") is None
-    assert cloud.stored("c0ffee/terraform.plan") is None
+    assert cloud.stored("builds/c0ffee/applied") is None
+    assert cloud.stored("builds/c0ffee/terraform.plan") is None
 
 
 def test_nothing_is_applied_that_nobody_has_seen(released):
@@ -308,17 +308,17 @@ def test_a_candidate_is_published_validated_shadowed_compared_and_stopped(releas
     [compared] = released.calls("pipelines.releases.comparing")
     assert "--live nextbeam --candidate nextbeam_shadow" in compared
     assert "--least-agreement 0.999" in compared
-    assert released.stored("c0ffee/compared") == '{"objections": []}\n'
+    assert released.stored("builds/c0ffee/compared") == '{"objections": []}\n'
 
 
 @pytest.mark.parametrize(
     "paper", ["image", "sbom.json", "fingerprint.json", "vulnerabilities.json", "applied", "job.flags"]
 )
 def test_no_candidate_is_published_before_all_that_it_rests_on_is_there(released, paper):
-    (released.home / "bucket" / "bank-releases" / "c0ffee" / paper).unlink()
+    (released.home / "bucket" / "bank-releases" / "builds" / "c0ffee" / paper).unlink()
     run = run_build(released, BUILDS / "candidate.yaml")
     assert run.names[-1] == "publish"
-    assert f"c0ffee/{paper} is not there" in run.said
+    assert f"builds/c0ffee/{paper} is not there" in run.said
     assert not released.calls("^nextbeam")
 
 
@@ -370,7 +370,7 @@ def test_a_commit_that_was_never_built_has_no_candidate(cloud):
 
 
 def test_an_image_that_is_named_by_a_tag_is_not_deployed(released):
-    released.put("c0ffee/image", "registry/nextbeam:latest")
+    released.put("builds/c0ffee/image", "registry/nextbeam:latest")
     run = run_build(released, BUILDS / "candidate.yaml")
     assert run.names[-1] == "publish"
     assert "is no image by digest" in run.said
@@ -381,7 +381,7 @@ def test_an_update_that_holds_becomes_what_one_goes_back_to(released):
     assert run.passed, run.said
     assert run.names == ["setup", "passed", "compatible", "update", "smoke", "watch", "settle"]
     [update] = released.calls("^nextbeam deploy launch")
-    assert "--spec gs://bank-releases/c0ffee/spec.json" in update
+    assert "--spec gs://bank-releases/builds/c0ffee/spec.json" in update
     assert "--update" in update
     assert f"--sdk_container_image={IMAGE}" in update
     assert len(released.calls("^nextbeam heartbeat")) == 3
@@ -466,7 +466,7 @@ def test_without_a_release_that_is_known_to_be_good_there_is_no_way_back(cloud):
 
 
 def test_an_update_that_nobody_has_compared_is_not_made(released):
-    (released.home / "bucket" / "bank-releases" / "c0ffee" / "compared").unlink()
+    (released.home / "bucket" / "bank-releases" / "builds" / "c0ffee" / "compared").unlink()
     run = run_build(released, BUILDS / "update.yaml")
     assert run.names[-1] == "passed"
     assert not released.calls("^nextbeam deploy launch")
