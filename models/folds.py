@@ -20,8 +20,14 @@ class Counted(StrEnum):
     DEAD = "dead_letters"
 
 
+class Noticed(StrEnum):
+    """What is counted besides: an input that yields one of these yields its `Counted`, too."""
+
+    ERASED = "customers_erased"
+
+
 Output = Any
-"""A contract (routed by its type) or a `Counted` (added to its counter)."""
+"""A contract (routed by its type), or a `Counted` or `Noticed` (added to its counter)."""
 
 
 class Fold(Protocol[State, Event]):
@@ -114,6 +120,7 @@ class _Keys(Generic[State, Event]):
 
     def __init__(self, fold: Fold[State, Event]) -> None:
         self._fold = fold
+        self._initial = fold.initial()
         self._states: dict[str, State] = {}
         self._due: dict[str, Micros] = {}
         self._queue: list[tuple[Micros, str]] = []
@@ -132,6 +139,8 @@ class _Keys(Generic[State, Event]):
                 del self._due[key]
                 state, outputs = self._fold.expire(self._states[key], due)
                 self._keep(key, state)
+                if state == self._initial:
+                    del self._states[key]
                 yield from outputs
 
     def _keep(self, key: str, state: State) -> None:

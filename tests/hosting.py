@@ -13,7 +13,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.pvalue import PCollection
 from apache_beam.testing.test_stream import TestStream
 
-from models.folds import Counted, Fold, Output, fold_events
+from models.folds import Counted, Fold, Noticed, Output, fold_events
 from models.ledger import key_of
 from schemas import Outcome, Signal
 from transforms import fold_per_key
@@ -47,7 +47,8 @@ def plain(fold: Fold, arrivals: Sequence[Event], *, in_order: bool = False) -> t
             events.sort(key=lambda event: (fold.order(event), fold.encode_event(event)))
         everything += fold_events(fold, events)
     accounts = dict.fromkeys(Counted, 0) | Counter(o for o in everything if isinstance(o, Counted))
-    return Counter(row(output) for output in everything if not isinstance(output, Counted)), accounts
+    records = [output for output in everything if not isinstance(output, Counted | Noticed)]
+    return Counter(row(output) for output in records), accounts
 
 
 def keyed(fold: Fold, arrivals: Sequence[Event]) -> list[Keyed]:

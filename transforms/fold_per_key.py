@@ -17,13 +17,13 @@ from apache_beam.typehints import typehints
 from apache_beam.typehints.decorators import no_annotations
 from apache_beam.utils.timestamp import Timestamp
 
-from models.folds import Counted, Fold, Output, advance, fold_events, fold_together
+from models.folds import Counted, Fold, Noticed, Output, advance, fold_events, fold_together
 from models.observability.ladders import DECISION_COMPUTE
 from models.times import Micros, moment
 from schemas import DeadLetter, Reason
 from transforms import tally
 from transforms.discreet import Discreet, DiscreetFn, StepError, discreet
-from transforms.metrics import ACCOUNTS, STATE_UNREADABLE, Rungs
+from transforms.metrics import ACCOUNTS, NOTICES, STATE_UNREADABLE, Rungs
 from transforms.one_process import check_one_process
 
 FoldSource = Fold[Any, Any] | Callable[[], Fold[Any, Any]]
@@ -54,7 +54,7 @@ class FoldPerKey(beam.PTransform[PCollection[tuple[bytes, bytes]], DoOutputsTupl
 
     Args:
       fold: The fold, or a function that yields it.
-      outputs: Name of an output and the one contract it carries. `Counted` values go to the accounting counters;
+      outputs: Name of an output and the one contract it carries. `Counted` and `Noticed` go to counters;
         an output of any other type is a mistake in the fold and stops the pipeline.
       step: Name that dead letters of this step carry.
       host: `stateful` keeps one state cell and one event-time timer per key and folds events as they arrive;
@@ -154,6 +154,9 @@ class _FoldFn(DiscreetFn):
             kind = type(output)
             if kind is Counted:
                 ACCOUNTS[output].inc()
+                continue
+            if kind is Noticed:
+                NOTICES[output].inc()
                 continue
             if kind not in self._tags:
                 raise StepError(f"{self._step} has no output for {kind.__name__}; it has {self._names()}")

@@ -10,10 +10,10 @@ from apache_beam.metrics.metric import Metrics, MetricsFilter
 from apache_beam.metrics.metricbase import Counter
 from apache_beam.runners.runner import PipelineResult
 
-from models.folds import Counted
+from models.folds import Counted, Noticed
 from models.observability import metrics
 from models.observability.ladders import Ladder
-from models.observability.metrics import ACCOUNTED, METRICS, NAMESPACE
+from models.observability.metrics import ACCOUNTED, METRICS, NAMESPACE, NOTICED
 
 
 def counter(name: str) -> Counter:
@@ -26,6 +26,7 @@ def counter(name: str) -> Counter:
 
 
 ACCOUNTS: Mapping[Counted, Counter] = {counted: counter(name) for counted, name in ACCOUNTED.items()}
+NOTICES: Mapping[Noticed, Counter] = {noticed: counter(name) for noticed, name in NOTICED.items()}
 HEARTBEATS_ANSWERED: Counter = counter(metrics.HEARTBEATS_ANSWERED)
 STATE_UNREADABLE: Counter = counter(metrics.STATE_UNREADABLE)
 ROWS_REFUSED: Counter = counter(metrics.ROWS_REFUSED)

@@ -19,6 +19,7 @@ import msgspec
 from models.audit.differences import differences, mismatching_bytes
 from models.audit.findings import Finding, FindingKind
 from models.audit.seals import SEAL_BYTES, Record, canonical, intact, seal_of
+from models.erasure import CLOSED, ERASE, NOTES
 from models.experiments.arms import Arms
 from models.exploration.probability import with_probabilities
 from models.folds import Fold, Output, advance
@@ -30,7 +31,7 @@ from models.ledger.state import NOTES_LOST
 from models.plan.compiled import Plan
 from models.times import NEVER, Micros, duration, micros
 from models.volumes.quotes import RecordedQuotes
-from schemas import Decision, DecisionRequest, Feedback, Outcome, OutcomeKind
+from schemas import Decision, DecisionRequest, Feedback, Outcome, OutcomeKind, Signal
 from schemas.decision import LedgerNote
 
 _RECORDS = (Decision, Feedback)
@@ -147,7 +148,7 @@ class _Ledger:
     def replay(self, records: Sequence[Recorded], *, complete: bool) -> Iterator[Finding]:
         place = 1
         for change in _journal(records):
-            if change.place < place:
+            if change.place < place and not self._tells_again(change, place):
                 yield from _surplus(change)
                 continue
             if change.note is not None and change.note.rule == NOTES_LOST:
@@ -157,9 +158,14 @@ class _Ledger:
             yield from (
                 self._recompute(change.told) if change.note is None else self._note(change.told, change.note)
             )
-            place = change.place + 1
+            place = max(place, change.place + 1)
         if complete:
             yield from self._outstanding(place)
+
+    def _tells_again(self, change: "_Change", place: int) -> bool:
+        """Whether it tells of the change just made: an erasure in a household, of which others and the erased tell."""
+        erasure = change.note is not None and change.note.rule in NOTES
+        return erasure and change.place == place - 1 and isinstance(self._state, HouseholdState)
 
     def _missing(self, recorded: Recorded, first: int, following: int) -> Iterator[Finding]:
         """The changes from `first` to before `following` have no record. Silences among them can be recomputed."""
@@ -175,11 +181,17 @@ class _Ledger:
 
     def _note(self, recorded: Recorded, note: LedgerNote) -> Iterator[Finding]:
         customer = recorded.record.customer_id
-        stumbled = self._attempt(
-            lambda: self._of(customer, lambda own: (self._plan.ledger.noted(own, note, customer), []))
-        )
+        stumbled = self._attempt(lambda: self._noted(note, customer))
         if stumbled:
             yield _finding(FindingKind.DIFFERS, recorded, field="notes", note=stumbled)
+
+    def _noted(self, note: LedgerNote, customer: str) -> tuple[_State, list[Output]]:
+        """What a note tells of: an erasure concerns a household as a whole, all else one ledger."""
+        ledger, household = self._plan.ledger, self._plan.household
+        if note.rule in NOTES and isinstance(self._state, HouseholdState) and household is not None:
+            erased = ledger.erased(micros(note.noted_at))
+            return household.noted(self._state, note, customer, erased), []
+        return self._of(customer, lambda own: (ledger.noted(own, note, customer), []))
 
     def _recompute(self, recorded: Recorded) -> Iterator[Finding]:
         record, stumbled = recorded.record, ""
@@ -231,6 +243,8 @@ class _Ledger:
         if isinstance(record, Decision):
             plan.quotes.give(record.prices)
             return advance(plan.fold, self._state, plan.funnel.candidates(plan.request(record)))
+        if _is_closing(record):
+            return plan.fold.step(self._state, _erasure(record))
         if not _is_silence(record):
             return advance(plan.fold, self._state, _outcome(record))
         due = micros(record.occurred_at) + plan.late + 1
@@ -328,6 +342,22 @@ def _outcome(record: Feedback) -> Outcome:
 def _is_silence(record: Feedback) -> bool:
     named = f"{record.decision_id}:{record.rank}:{OutcomeKind.NO_RESPONSE}"
     return record.outcome is OutcomeKind.NO_RESPONSE and record.feedback_id == named
+
+
+def _erasure(record: Feedback) -> Signal:
+    """The erasure that closed an offer: of its signal a ledger sees the time."""
+    return Signal(
+        signal_id=record.feedback_id,
+        customer_id=record.customer_id,
+        occurred_at=record.occurred_at,
+        type=ERASE,
+        channel=record.channel,
+        brand=record.brand,
+    )
+
+
+def _is_closing(record: Feedback) -> bool:
+    return record.feedback_id == f"{record.decision_id}:{record.rank}:{CLOSED}"
 
 
 def _finding(kind: FindingKind, of: Recorded, **said: Any) -> Finding:

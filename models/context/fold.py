@@ -4,6 +4,9 @@ Late and early: a customer's clock is the latest event time seen. An event older
 horizon `session.late` is a dead letter, of which nothing counts but the facts it tells and the pauses it begins;
 within it, an event has the effect it would have had on time. A session ends when silence is longer than the gap and
 nothing within the horizon can extend it any more: at last event + gap + late + 1 us.
+
+Forgetting: an `erase` signal drops everything but its time, however late it comes, and what happened before that time
+changes nothing any more. Where the plan says `session.forget`, so does silence of that length, and leaves nothing.
 """
 
 from collections.abc import Sequence
@@ -22,20 +25,24 @@ from models.context.state import (
     encode_event,
     encode_state,
 )
+from models.erasure import ERASE, mark_kept
 from models.experiments.arms import Arms
 from models.features import NOTHING, FeatureProgram, FeatureTable, Slots
 from models.features.memory import holds
-from models.folds import Counted, Output
+from models.folds import Counted, Noticed, Output
 from models.identity import FINGERPRINT_BYTES, decision_id, fingerprint
-from models.observability.heartbeats import answer, is_heartbeat
+from models.observability import heartbeats
 from models.plan.expressions import Filters, Triggers, compile_filters, compile_triggers
 from models.plan.facts import customer_facts
 from models.plan.spec import PlanSpec, TriggerSpec
-from models.times import NEVER, Micros, duration, micros
+from models.times import NEVER, Micros, duration, micros, moment
 from schemas import ContextSnapshot, DeadLetter, DecisionRequest, Direction, Outcome, Reason, Signal
 
 PROFILE = "profile"
 """The signal type that is news about the customer and no behaviour."""
+
+_RESERVED = frozenset({heartbeats.TYPE, ERASE})
+"""Signal types that are no behaviour and no news, but orders to the fold."""
 
 _STEP = "BuildSessionContext"
 
@@ -52,6 +59,10 @@ class ContextFold:
     late: Micros
     silence: Micros
     """How long after its last event a session ends."""
+    forget: Micros | None
+    """How long after their last event a customer is forgotten; None: never."""
+    mark_kept: Micros
+    """How long the mark of an erasure is needed, by events in time."""
     rules: SessionRules
     program: FeatureProgram
     triggers: Triggers
@@ -75,6 +86,8 @@ class ContextFold:
             digest=digest,
             late=late,
             silence=rules.gap + late + 1,
+            forget=duration(spec.session.forget) if spec.session.forget else None,
+            mark_kept=mark_kept(spec),
             rules=rules,
             program=program,
             triggers=compile_triggers(spec),
@@ -90,13 +103,16 @@ class ContextFold:
     def step(self, state: ContextState, event: Event) -> tuple[ContextState, list[Output]]:
         """Fold one event.
 
-        Outputs: the answer to a heartbeat and OBSERVED; or DUPLICATE; or a dead letter and DEAD, after the signal
-        itself if it is too late and may suppress something; or the outcome itself, for the ledger; or the sessions
-        that had to end early, the signal itself if it may suppress something, and then a request or OBSERVED.
+        Outputs: the answer to a heartbeat and OBSERVED; or an erasure, for the ledger, and OBSERVED; or DUPLICATE; or a
+        dead letter and DEAD, after the signal itself if it is too late and may suppress something; or the outcome
+        itself, for the ledger; or the sessions that had to end early, the signal itself if it may suppress something,
+        and then a request or OBSERVED. OBSERVED and nothing more, if the customer was erased since it happened.
         """
         at, kind, event_id = self.order(event)
-        if isinstance(event, Signal) and is_heartbeat(event):
-            return self._answer(state, event, at)
+        if isinstance(event, Signal) and event.type in _RESERVED:
+            return self._erase(state, event, at) if event.type == ERASE else self._answer(state, event, at)
+        if state.erased is not None and at <= state.erased:
+            return state, [Counted.OBSERVED]
         mark = fingerprint(f"{kind}{event_id}")
         if holds(state.recent, mark):
             return state, [Counted.DUPLICATE]
@@ -107,30 +123,32 @@ class ContextFold:
         noted = self._noted(state, event, at, mark)
         if isinstance(event, Outcome):
             return self._take_outcome(noted, event, at)
-        if event.type == PROFILE:
-            return noted, [Counted.OBSERVED]
         return self._take_signal(noted, event, at)
 
     def deadline(self, state: ContextState) -> Micros | None:
-        """When the next session ends; without sessions, when no window reaches any event any more."""
+        """When the next session ends; without sessions, when no window reaches any event any more, or nothing stays."""
         if state.sessions:
             return min([session.last_at for session in state.sessions]) + self.silence
-        reach = self.program.forgettable_at(state.series) if state.series else None
-        return None if reach is None else reach + self.late + 1
+        reach, over = self._reach(state), self._over(state)
+        if reach is None or over is None:
+            return over if reach is None else reach
+        return min(reach, over)
 
     def expire(self, state: ContextState, now: Micros) -> tuple[ContextState, list[Output]]:
-        """End the sessions that are due, in the order of their starts; forget what no window reaches."""
+        """End the sessions that are due, in the order of their starts; forget what no window reaches, or everything."""
         due = [session for session in state.sessions if session.last_at + self.silence <= now]
+        ended = self._ended(state, due)
         open_still = tuple(session for session in state.sessions if session not in due)
-        reach = self.program.forgettable_at(state.series) if state.series and not open_still else None
-        forget = reach is not None and reach + self.late + 1 <= now
+        if not open_still and (over := self._over(state)) is not None and over <= now:
+            return self.initial(), ended
+        reach = None if open_still else self._reach(state)
         state = msgspec.structs.replace(
             state,
             clock=state.clock if now == NEVER else max(state.clock, now),
             sessions=open_still,
-            series=self.program.forget(state.series) if forget else state.series,
+            series=state.series if reach is None or reach > now else self.program.forget(state.series),
         )
-        return state, self._ended(state, due)
+        return state, ended
 
     def order(self, event: Event) -> tuple[Micros, int, str]:
         """Event time, signals before outcomes, id."""
@@ -168,6 +186,39 @@ class ContextFold:
         customer = customer_of(state.facts)
         return self.program.values(at, event, customer, place, slots, slots, state.series, state.series)
 
+    def _reach(self, state: ContextState) -> Micros | None:
+        """When no window reaches any event of the series any more, late ones included."""
+        reach = self.program.forgettable_at(state.series) if state.series else None
+        return None if reach is None else reach + self.late + 1
+
+    def _over(self, state: ContextState) -> Micros | None:
+        """When nothing has to be remembered of the customer: neither an erasure, nor anything else for so long."""
+        if state.erased is not None and not state.sequence:
+            return state.erased + self.mark_kept + self.late + 1
+        if self.forget is None or not state.sequence:
+            return None
+        return (state.clock if state.seen is None else state.seen) + self.forget + self.late + 1
+
+    def _erase(self, state: ContextState, erasure: Signal, at: Micros) -> tuple[ContextState, list[Output]]:
+        """Forget the customer, and have the ledger do so: all that was known when the erasure came, late or not.
+
+        One that is no news is a duplicate: nothing is left from before it.
+        """
+        if state.erased is not None and at <= state.erased:
+            return state, [Counted.DUPLICATE]
+        mark = max(state.clock, at)
+        bare = Signal(
+            signal_id=erasure.signal_id,
+            customer_id=erasure.customer_id,
+            occurred_at=moment(mark),
+            type=ERASE,
+            channel=erasure.channel,
+            brand=erasure.brand,
+            trace=erasure.trace,
+            household_id=erasure.household_id,
+        )
+        return ContextState(clock=mark, erased=mark), [bare, Counted.OBSERVED, Noticed.ERASED]
+
     def _answer(
         self, state: ContextState, heartbeat: Signal, at: Micros
     ) -> tuple[ContextState, list[Output]]:
@@ -177,8 +228,15 @@ class ContextFold:
             customer_id=heartbeat.customer_id,
             clock=max(state.clock, at),
             sequence=state.sequence + 1,
+            seen=self._seen(state, at),
         )
-        return state, [answer(heartbeat, state.sequence, self.digest), Counted.OBSERVED]
+        return state, [heartbeats.answer(heartbeat, state.sequence, self.digest), Counted.OBSERVED]
+
+    def _seen(self, state: ContextState, at: Micros) -> Micros | None:
+        """The latest event time with one more event, where it has to be known."""
+        if self.forget is None:
+            return None
+        return max(state.clock if state.seen is None else state.seen, at)
 
     def _refusal(self, state: ContextState, event: Event, at: Micros) -> DeadLetter | None:
         """Why the event cannot be taken in, if it cannot."""
@@ -246,6 +304,8 @@ class ContextFold:
             state.sessions,
             state.series,
             starts,
+            state.erased,
+            None if self.forget is None else self._seen(state, at),
         )
 
     def _take_outcome(
@@ -261,6 +321,8 @@ class ContextFold:
     def _take_signal(
         self, state: ContextState, signal: Signal, at: Micros
     ) -> tuple[ContextState, list[Output]]:
+        if signal.type == PROFILE:
+            return state, [Counted.OBSERVED]
         customer = customer_of(state.facts) if signal.placements or self.spec.triggers else {}
         trigger = None if signal.placements else self.triggers(signal, customer)
         asks = bool(signal.placements) or trigger is not None
@@ -343,6 +405,8 @@ def _moved(state: ContextState, joined: Joined, series: dict[int, Any]) -> Conte
         joined.sessions,
         series,
         state.starts,
+        state.erased,
+        state.seen,
     )
 
 

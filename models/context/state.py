@@ -38,6 +38,10 @@ class ContextState(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What rolling windows look at, by slot key."""
     starts: tuple[tuple[bytes, Micros], ...] = ()
     """When declared sessions started, where the plan limits their length."""
+    erased: Micros | None = None
+    """Up to when the customer was erased: nothing from before, or at it, counts."""
+    seen: Micros | None = None
+    """Latest event time, where the plan forgets customers; unlike the clock, no timer moves it."""
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -6,6 +6,7 @@ from typing import Any
 
 from models.decoding.json_text import scalar_faults
 from models.decoding.rejection import ROOT, Rejection, kind_but_whole, kind_of, refuse, step
+from models.erasure import ERASE
 from models.observability import heartbeats
 from models.plan.facts import customer_facts
 from models.plan.spec import FieldSpec, PlanSpec
@@ -91,6 +92,8 @@ class _SignalVocabulary:
             and (not self._pages or signal.page is None or signal.page in self._pages)
             and (not signal.placements or self._placements.issuperset(signal.placements))
         ):
+            if signal.type == ERASE:  # whoever erases customers need not know where banks talk to them
+                return None
             return _heartbeat(signal) if heartbeats.is_heartbeat(signal) else next(self._unknown(signal))
         if signal.type != PROFILE and (self._required or self._page_required):
             return next(self._missing(signal), None)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from models.arbitration import Arbitration
+from models.erasure import CLOSED, ERASE, MEMORY_ERASED, mark_kept
 from models.folds import Counted, Output
 from models.gates import Gates
 from models.ledger.allocation import MEMORY_LOST, Allocation
@@ -67,6 +68,7 @@ class LedgerFold:
         self._limits = ContactLimits(spec)
         self._remember = duration(spec.contact.remember) if spec.contact.remember else 0
         self._remembered = max(self._limits.longest, self._remember)
+        self._mark_kept = mark_kept(spec)
         self._suppressions = Suppressions(spec)
         self._influences = Influences(spec)
         self._volumes = volumes
@@ -118,16 +120,31 @@ class LedgerFold:
         book.note(MEMORY_LOST, at, MEMORY_LOST, MEMORY_LOST)
         return book.close(self._due(book))
 
+    def erased(self, at: Micros) -> LedgerState:
+        """The state to go on with once the customer was erased at `at`: it fails closed.
+
+        Limits that look back beyond it refuse what they cover; what happened before it is answered by nothing. Like a
+        loss it is noted as the first change, so that a replay knows of it.
+        """
+        book = Book(LedgerState())
+        book.clock = book.forgotten = book.erased = at
+        book.note(MEMORY_ERASED, at, MEMORY_ERASED, MEMORY_ERASED)
+        return book.close(self._due(book))
+
     def step(
         self, state: LedgerState, event: LedgerEvent, kin: Kin | None = None
     ) -> tuple[LedgerState, list[Output]]:
-        """Decide on candidates, attribute an outcome, or note a signal that pauses actions.
+        """Decide on candidates, attribute an outcome, note a signal that pauses actions, or erase the customer.
 
         `kin`: the other members of the household, whose contacts count for limits with `whose: household`.
         """
+        at = order_key(event)[0]
+        if state.erased is not None and at <= state.erased:
+            return state, [] if isinstance(event, Signal) else [Counted.OBSERVED]
         book = Book(state)
         book.customer_id = customer_of(event)
-        at = order_key(event)[0]
+        if isinstance(event, Signal) and event.type == ERASE:
+            return self._erase(book, at)
         book.clock = max(book.clock, at)
         if isinstance(event, CandidateSet):
             outputs = self._decide(book, event, at, kin)
@@ -144,13 +161,13 @@ class LedgerFold:
         """The state after a change by a signal, as a record tells of it: what a replay has instead of the signal.
 
         Raises:
-          ValueError: The plan has no such rule, or what was before a loss is known.
+          ValueError: The plan has no such rule, or what was before a loss or an erasure is known.
         """
         at = micros(note.noted_at)
-        if note.rule == MEMORY_LOST:
+        if note.rule in (MEMORY_LOST, MEMORY_ERASED):
             if state.sequence:
-                raise ValueError("memory was lost before all else, or not at all")
-            return self.lost(at)
+                raise ValueError("memory was lost or erased before all else, or not at all")
+            return self.lost(at) if note.rule == MEMORY_LOST else self.erased(at)
         index = self._suppressions.ids.index(note.rule)
         book = Book(state)
         book.customer_id, book.clock = customer_id, max(book.clock, at)
@@ -237,6 +254,8 @@ class LedgerFold:
         spots = [row.spot for row in self._limits.rows(book.spots)]
         found = attribute(outcome, at, book.open, spots.__getitem__, self._windows)
         if isinstance(found, str):
+            if book.erased is not None:  # for all we know it answers an offer from before the erasure
+                return [Counted.OBSERVED]
             return [unattributed(outcome, found), Counted.DEAD]
         entry = book.enter(at)
         made = book.open[found.decision]
@@ -276,6 +295,26 @@ class LedgerFold:
             book.note(signal.signal_id, at, self._suppressions.ids[index], action, unit)
             book.pauses = self._suppressions.trigger(book.pauses, index, unit, at, book.clock - self._late)
         return []
+
+    def _erase(self, book: Book, at: Micros) -> tuple[LedgerState, list[Output]]:
+        """Forget everything, once it is said of each offer that awaits an answer that it will get none.
+
+        So every change of the ledger is recorded, its end included. The mark is not before anything known.
+        """
+        mark = max(at, book.clock, book.forgotten)
+        outputs: list[Output] = [
+            self._closed(book, made, index, mark)
+            for made in book.open
+            for index, offer in enumerate(made.offers)
+            if self._silence_due(book, made, offer) is not None
+        ]
+        return self.erased(mark), outputs
+
+    def _closed(self, book: Book, made: OpenDecision, index: int, at: Micros) -> Feedback:
+        """No answer will come. It says nothing of the offer, and gives no contact back."""
+        contact, entry = made.offers[index].contact, book.enter(at)
+        said = self._feedback(book, made, index, OutcomeKind.EXPIRED, at, contact, entry)
+        return msgspec.structs.replace(said, feedback_id=f"{made.decision_id}:{index + 1}:{CLOSED}")
 
     def _trigger(self, book: Book, kind: OutcomeKind, spot: Spot, at: Micros) -> None:
         """Let an outcome pause actions and move priorities."""
@@ -358,6 +397,8 @@ class LedgerFold:
             book.pauses = self._suppressions.pruned(book.pauses, settled)
         if book.marks:
             book.marks = self._influences.pruned(book.marks, settled)
+        if book.erased is not None and book.erased + self._mark_kept < settled:
+            book.erased = None
         if len(book.open) + len(book.times) < before:
             book.compact()
 
@@ -384,6 +425,8 @@ class LedgerFold:
             needed.append(book.times[-1] + self._remembered)
         # Of what this plan forgot itself it needs nothing more.
         needed.append(book.forgotten + self._remembered)
+        if book.erased is not None:
+            needed.append(book.erased + self._mark_kept)
         for item, at in book.gaps.items():
             needed.append(at + max(self._limits.row(book.spots[item]).need, self._remember))
         if book.open:

@@ -6,6 +6,9 @@ Changes of all ledgers of a household are numbered in one sequence, so that a re
 
 The household id must be on all events of a customer or on none, and stay the same. A customer who moves starts anew in
 the new household: what is known of them, contacts and profile, stays with the old one.
+
+When a member is erased, their contacts go; limits of the household that look back to then hold back what they cover.
+The next record of any member tells of it, but not of whom: a replay has to know as little.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,13 +16,15 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
+from models.erasure import ERASE, MEMBER_ERASED, MEMORY_ERASED, NOTE_ERASED
 from models.folds import Counted, Fold, Output
 from models.ledger.events import customer_of
-from models.ledger.state import Kin, LedgerState
+from models.ledger.state import Kin, LedgerState, Noted
 from models.plan.spec import PlanSpec
-from models.times import NEVER, Micros, moment
+from models.times import DAY, NEVER, Micros, micros, moment
 from schemas.candidates import CandidateSet
 from schemas.dead_letter import DeadLetter, Reason
+from schemas.decision import Decision, LedgerNote
 from schemas.feedback import Feedback
 from schemas.outcome import Outcome
 from schemas.signal import Signal
@@ -29,6 +34,10 @@ Event = CandidateSet | Outcome | Signal
 MOST_MEMBERS = 32
 """Members of a household. Events of any other are dead letters: an id that stands for so many is no household's, and
 what it stands for must neither share their limits nor fill one state without end."""
+
+EMPTY_FOR = 31 * DAY
+"""How long what is left of a household without members is kept: no topic keeps messages for longer, so that nothing
+comes any more that happened before."""
 
 VERSION = 1
 
@@ -49,7 +58,7 @@ class Member(Fold[State, Any], Protocol[State]):
 
 
 class HouseholdState(msgspec.Struct, frozen=True):
-    """What is remembered of one household. Once it is forgotten, two times and a number stay."""
+    """What is remembered of one household. Once it has no members, times and a number stay for `EMPTY_FOR`."""
 
     members: Mapping[str, Any] = {}
     """Their states, by customer id; never changed, always replaced."""
@@ -59,14 +68,22 @@ class HouseholdState(msgspec.Struct, frozen=True):
     """Event time of the first change of any ledger of the household."""
     sequence: int = 0
     """Number of the latest change."""
+    erased: Micros = -NEVER
+    """Up to when contacts of a member were erased."""
+    notes: tuple[Noted, ...] = ()
+    """What no record of any member tells of yet: that somebody was erased."""
 
 
 class _Encoded(msgspec.Struct, array_like=True, gc=False):
+    """Append fields, with defaults."""
+
     version: int
     forgotten: Micros
     since: Micros
     sequence: int
     members: tuple[tuple[str, bytes], ...]
+    erased: Micros = -NEVER
+    notes: tuple[Noted, ...] = ()
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -113,8 +130,11 @@ class HouseholdFold(Generic[State]):
     def step(self, state: HouseholdState, event: Any) -> tuple[HouseholdState, list[Output]]:
         """Apply an event to the member it is about, who sees the ledgers of the others."""
         who = customer_of(event)
+        erases = isinstance(event, Signal) and event.type == ERASE
         if who not in state.members and len(state.members) >= MOST_MEMBERS:
-            return state, self._refuse(event)
+            return state, self._accounted(event) if erases else self._refuse(event)
+        if erases:
+            return self._erase(state, who, event)
         kin = self._kin(state, who, self._member.order(event)[0])
         return self.change(state, who, lambda own: self._member.step(own, event, kin))
 
@@ -132,7 +152,10 @@ class HouseholdFold(Generic[State]):
         For that member only: the clocks of the others are their own, and an event of theirs that this one overtook may
         still be on its way. Only a watermark knows.
         """
-        state, outputs = self.expire_member(state, customer_of(event), self._member.order(event)[0])
+        at = self._member.order(event)[0]
+        state, outputs = self.expire_member(state, customer_of(event), at)
+        if not state.members:
+            state, _ = self.expire(state, at)
         state, said = self.step(state, event)
         return state, outputs + said
 
@@ -154,13 +177,18 @@ class HouseholdFold(Generic[State]):
         if any(due <= at for due, _ in self._dues(alone)):
             alone, _ = self.expire(alone, at)
         ledgers = [self._member.ledger_of(other) for other in alone.members.values()]
+        if state.erased != -NEVER:
+            ledgers.append(LedgerState(forgotten=state.erased))
         return Kin(tuple(ledgers), max(state.forgotten, alone.forgotten))
 
     def _was_forgotten(self, before: State, after: State) -> bool:
         return self._member.ledger_of(after) == LedgerState() != self._member.ledger_of(before)
 
     def deadline(self, state: HouseholdState) -> Micros | None:
-        """When something is due for any member."""
+        """When something is due for any member; without members, when the household is as if never seen."""
+        if not state.members:
+            left = max(state.forgotten, state.erased)
+            return None if left == -NEVER else left + EMPTY_FOR
         return min((due for due, _ in self._dues(state)), default=None)
 
     def expire(self, state: HouseholdState, now: Micros) -> tuple[HouseholdState, list[Output]]:
@@ -170,6 +198,8 @@ class HouseholdFold(Generic[State]):
             due, who = soonest
             state, said = self._expired(state, who, due)
             outputs += said
+        if not state.members and (empty := self.deadline(state)) is not None and empty <= now:
+            state = self.initial()
         return state, outputs
 
     def _expired(self, state: HouseholdState, who: str, now: Micros) -> tuple[HouseholdState, list[Output]]:
@@ -185,8 +215,9 @@ class HouseholdFold(Generic[State]):
 
     def encode(self, state: HouseholdState) -> bytes:
         """A version, and each member's state as their fold writes it, so that it has its own version."""
-        members = [(name, self._member.encode(state.members[name])) for name in sorted(state.members)]
-        return _encode(_Encoded(VERSION, state.forgotten, state.since, state.sequence, tuple(members)))
+        members = tuple([(name, self._member.encode(state.members[name])) for name in sorted(state.members)])
+        numbers = state.forgotten, state.since, state.sequence
+        return _encode(_Encoded(VERSION, *numbers, members, state.erased, state.notes))
 
     def decode(self, data: bytes) -> HouseholdState:
         """The state again.
@@ -201,7 +232,9 @@ class HouseholdFold(Generic[State]):
         if found.version != VERSION:
             raise ValueError(f"household state of version {found.version}, this code reads {VERSION}")
         members = {name: self._member.decode(encoded) for name, encoded in found.members}
-        return HouseholdState(members, found.forgotten, found.since, found.sequence)
+        return HouseholdState(
+            members, found.forgotten, found.since, found.sequence, found.erased, found.notes
+        )
 
     def encode_event(self, event: Any) -> bytes:
         """For the shuffle."""
@@ -216,11 +249,13 @@ class HouseholdFold(Generic[State]):
         return [(due, who) for due, who in found if due is not None]
 
     def _numbered(self, own: State, state: HouseholdState) -> State:
-        """A member whose ledger counts on from the latest change of the household."""
+        """A member whose ledger counts on from the latest change of the household, and tells what is to be told."""
         ledger = self._member.ledger_of(own)
-        if ledger.sequence == state.sequence:
+        if ledger.sequence == state.sequence and not state.notes:
             return own
-        numbered = msgspec.structs.replace(ledger, since=state.since, sequence=state.sequence)
+        numbered = msgspec.structs.replace(
+            ledger, since=state.since, sequence=state.sequence, notes=(*state.notes, *ledger.notes)
+        )
         return self._member.with_ledger(own, numbered)
 
     def _replaced(
@@ -231,15 +266,78 @@ class HouseholdFold(Generic[State]):
         ledger = member.ledger_of(changed)
         records = [output.ledger_sequence for output in said if isinstance(output, Feedback)]
         sequence = max([state.sequence, ledger.sequence, *records])
+        notes = state.notes if not any(isinstance(each, (Decision, Feedback)) for each in said) else ()
         if sequence == state.sequence and ledger.sequence:  # nothing changed but the numbers it was lent
             was = member.ledger_of(own)
-            back = msgspec.structs.replace(ledger, since=was.since, sequence=was.sequence)
+            back = msgspec.structs.replace(ledger, since=was.since, sequence=was.sequence, notes=was.notes)
             changed = member.with_ledger(changed, back)
+        elif notes and ledger.notes:  # a change that no record tells of: what was lent is still to be told
+            own_notes = tuple(note for note in ledger.notes if note not in notes)
+            changed = member.with_ledger(changed, msgspec.structs.replace(ledger, notes=own_notes))
         members = {name: other for name, other in state.members.items() if name != who}
         if changed != member.initial():
             members[who] = changed
         since = ledger.since if state.since == -NEVER else state.since
-        return HouseholdState(members, state.forgotten, since, sequence)
+        return HouseholdState(members, state.forgotten, since, sequence, state.erased, notes)
+
+    def _erase(self, state: HouseholdState, who: str, event: Any) -> tuple[HouseholdState, list[Output]]:
+        """Erase a member; the others learn that somebody was, and when."""
+        own = state.members.get(who) or self._member.initial()
+        changed, outputs = self._member.step(self._numbered(own, state), event)
+        was, now = self._member.ledger_of(own), self._member.ledger_of(changed)
+        if now.erased is None or now.erased == was.erased:
+            return state, outputs
+        records = [output.ledger_sequence for output in outputs if isinstance(output, Feedback)]
+        # What the member's ledger had to tell is in the first record; without one, its numbers have to be told.
+        gone = [Noted(note.sequence, NOTE_ERASED, now.erased, NOTE_ERASED, NOTE_ERASED) for note in was.notes]
+        untold = () if records else (*state.notes, *gone)
+        number = max([state.sequence, *records]) + 1
+        note = Noted(number, MEMBER_ERASED, now.erased, MEMBER_ERASED, MEMBER_ERASED)
+        state = msgspec.structs.replace(state, notes=(*untold, note))
+        return self._with_erased(state, who, changed, number), outputs
+
+    def _with_erased(self, state: HouseholdState, who: str, own: State, number: int) -> HouseholdState:
+        """The household with a member whose ledger was erased as change `number`, which that ledger notes."""
+        ledger = self._member.ledger_of(own)
+        assert ledger.erased is not None
+        since = ledger.erased if state.since == -NEVER else state.since
+        note = Noted(number, MEMORY_ERASED, ledger.erased, MEMORY_ERASED, MEMORY_ERASED)
+        own = self._member.with_ledger(
+            own, msgspec.structs.replace(ledger, since=since, sequence=number, notes=(note,))
+        )
+        return msgspec.structs.replace(
+            state,
+            members={**state.members, who: own},
+            since=since,
+            sequence=max(state.sequence, number),
+            erased=max(state.erased, ledger.erased),
+        )
+
+    def noted(self, state: HouseholdState, note: LedgerNote, who: str, erased: State) -> HouseholdState:
+        """The household after an erasure, as a record tells of it: what a replay has instead of the signal.
+
+        Args:
+          state: Of the household.
+          note: In a record of `who`: that they were erased, or somebody was.
+          who: A member.
+          erased: A member who was erased then.
+        """
+        at = micros(note.noted_at)
+        if note.rule == MEMORY_ERASED:
+            own = state.members.get(who) or self._member.initial()
+            known = self._member.ledger_of(own).erased == at
+            return state if known else self._with_erased(state, who, erased, note.sequence)
+        told = Noted(note.sequence, note.signal_id, at, note.rule, note.action)
+        return msgspec.structs.replace(
+            state,
+            since=at if state.since == -NEVER else state.since,
+            sequence=max(state.sequence, note.sequence),
+            erased=max(state.erased, at) if note.rule == MEMBER_ERASED else state.erased,
+            notes=state.notes if told in state.notes else (*state.notes, told),
+        )
+
+    def _accounted(self, event: Any) -> list[Output]:
+        return [] if isinstance(event, self._forwarded) else [Counted.OBSERVED]
 
     def _refuse(self, event: Any) -> list[Output]:
         letter = DeadLetter.of(

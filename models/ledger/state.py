@@ -106,6 +106,8 @@ class LedgerState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     there were. The plan that forgot it had no such limit; the next one may."""
     gaps: tuple[tuple[int, Micros], ...] = ()
     """Spots, each with the time of the latest contact there that is not remembered because no limit needed it."""
+    erased: Micros | None = None
+    """Up to when the customer was erased: what was before, or at it, is answered by nothing and revives nothing."""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -172,6 +174,7 @@ class Book:
         self.notes: Sequence[Noted] = state.notes
         self.forgotten = state.forgotten
         self.gaps = dict(state.gaps)
+        self.erased = state.erased
 
     def close(self, due: Micros) -> LedgerState:
         """The new state."""
@@ -194,6 +197,7 @@ class Book:
             tuple(self.marks),
             self.forgotten,
             tuple(self.gaps.items()),
+            self.erased,
         )
 
     def enter(self, at: Micros) -> Entry:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from models.folds import Counted
+from models.folds import Counted, Noticed
 from models.observability.ladders import LADDERS, Ladder
 from schemas.dead_letter import Reason
 
@@ -90,6 +90,7 @@ ACCOUNTED: Mapping[Counted, str] = MappingProxyType(
         Counted.DEAD: "events_dead_lettered",
     }
 )
+NOTICED: Mapping[Noticed, str] = MappingProxyType({Noticed.ERASED: "customers_erased"})
 HEARTBEATS_ANSWERED = "heartbeats_answered"
 STATE_UNREADABLE = "state_unreadable"
 ROWS_REFUSED = "sink_rows_refused"
@@ -123,6 +124,11 @@ def _folding() -> Iterator[Metric]:
     for way, name in ACCOUNTED.items():
         readers = (_A, _D, _S, _L) if way is Counted.DEAD else (_A, _D, _L)
         yield Metric(name, "events", told[way], readers)
+    yield Metric(
+        NOTICED[Noticed.ERASED],
+        "customers",
+        "customers erased by a signal: an observed event that was no repeat",
+    )
     yield Metric(
         HEARTBEATS_ANSWERED, "heartbeats", "synthetic signals that came through and were answered", (_D, _L)
     )

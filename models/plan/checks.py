@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from zoneinfo import ZoneInfo
 
+from models.erasure import ERASE
 from models.features.check import check_features
 from models.plan.checks_allocation import allocation_findings
 from models.plan.checks_availability import availability_findings
@@ -49,6 +50,7 @@ def _header(spec: PlanSpec, root: Place) -> Iterator[Finding]:
 def _durations(spec: PlanSpec, root: Place) -> Iterator[Finding]:
     """Spans of time that must be longer than nothing."""
     places = [(root / "session" / "gap", spec.session.gap)]
+    places.append((root / "session" / "forget", spec.session.forget or "1s"))
     for name, channel in spec.channels.items():
         places.append((root / "channels" / name / "response_window", channel.response_window or "1s"))
     contact = root / "contact"
@@ -63,6 +65,10 @@ def _durations(spec: PlanSpec, root: Place) -> Iterator[Finding]:
 
 
 def _vocabulary(spec: PlanSpec, root: Place) -> Iterator[Finding]:
+    if ERASE in spec.vocabulary.signal_types:
+        place = root / "vocabulary" / "signal_types" / spec.vocabulary.signal_types.index(ERASE)
+        message = f"{ERASE!r} erases the customer, in every plan"
+        yield place.finding(message, "call the type of signal something else")
     for key in ("attributes", "customer"):
         fields: dict[str, FieldSpec] = getattr(spec.vocabulary, key)
         for name, field in fields.items():

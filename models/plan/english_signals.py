@@ -103,6 +103,10 @@ def told_sessions(spec: PlanSpec) -> Iterator[str]:
     yield from item(
         f"The latest {number(spec.dedupe.keep)} events of a customer are remembered, so that none counts twice."
     )
+    if session.forget:
+        yield from item(
+            f"A customer of whom nothing was heard for {span(session.forget)} is forgotten: facts, id and all."
+        )
 
 
 def told_vocabulary(spec: PlanSpec) -> Iterator[str]:

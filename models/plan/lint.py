@@ -14,6 +14,7 @@ from models.plan.lint_dates import date_remarks
 from models.plan.lint_events import event_remarks
 from models.plan.lint_exempt import exemption_remarks
 from models.plan.lint_findings import CODES, Remark, Severity
+from models.plan.lint_forgetting import forgetting_remarks
 from models.plan.lint_names import name_remarks
 from models.plan.lint_reasoner import Reasoner
 from models.plan.lint_rules import rule_remarks
@@ -36,6 +37,7 @@ _CHECKS: tuple[Callable[[View], Iterator[Remark]], ...] = (
     capacity_remarks,
     exemption_remarks,
     trial_remarks,
+    forgetting_remarks,
 )
 
 

@@ -47,6 +47,7 @@ CODES: Mapping[str, Severity] = {
     "influence-without-effect": "warning",
     "arm-without-effect": "warning",
     "nobody-left": "warning",
+    "forgets-too-soon": "warning",
     "unused": "warning",
     "known-only": "note",
     "unread": "note",

@@ -133,6 +133,8 @@ class SessionSpec(Spec, frozen=True, kw_only=True):
     """declared: an event longer than this after the first of its session is a dead letter (a stale id)."""
     lead: dict[Name, Duration] = {}
     """Signal types that report time already spent: a session that starts with one started this much earlier."""
+    forget: Duration | None = None
+    """A customer of whom nothing was heard for so long is forgotten whole. None: facts, id and clock stay."""
 
 
 class DedupeSpec(Spec, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from ledger_bank import Customer, day, plan, verdicts
 
-from models.ledger.state import VERSION
+from models.ledger.state import VERSION, LedgerState
 from models.times import NEVER
 from schemas import Feedback, OutcomeKind
 
@@ -26,6 +26,11 @@ def customer(**changes):
     found = Customer(plan(**changes))
     found.state = found.fold.decode(WRITTEN.read_bytes())
     return found
+
+
+def place(field):
+    """Of a field among those that are written."""
+    return LedgerState.__struct_fields__.index(field)
 
 
 def test_the_bytes_are_of_version_1_and_become_version_2():
@@ -82,9 +87,16 @@ def test_what_was_written_before_gaps_were_noted_has_none():
     found = customer()
     assert found.offered(["loan"], day(10)) == ["loan"]
     said = msgspec.msgpack.decode(found.fold.encode(found.state)[1:])
-    older = found.fold.decode(bytes((VERSION,)) + msgspec.msgpack.encode(said[:-2]))
+    older = found.fold.decode(bytes((VERSION,)) + msgspec.msgpack.encode(said[: place("forgotten")]))
     assert found.state.forgotten > older.forgotten == -NEVER
     assert msgspec.structs.replace(older, forgotten=found.state.forgotten) == found.state
+
+
+def test_what_was_written_before_customers_could_be_erased_was_not():
+    found = customer()
+    said = msgspec.msgpack.decode(found.fold.encode(found.state)[1:])
+    assert said[place("erased") :] == [None]
+    assert found.fold.decode(bytes((VERSION,)) + msgspec.msgpack.encode(said[:-1])) == found.state
 
 
 def test_a_rule_that_became_one_of_a_brand_pauses_all_brands_as_it_did():
