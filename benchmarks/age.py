@@ -25,6 +25,7 @@ from pathlib import Path
 import msgspec
 
 from models.simulation.feeds import record_of
+from pipelines.live.jobs import job_command
 from pipelines.live.wire import Received, StoppedError, Subscription, Topic, pulled
 from pipelines.local.bigquery import BigQueryEmulator
 from pipelines.local.pubsub import PubsubEmulator
@@ -129,7 +130,7 @@ def impression(decision: Decision) -> Outcome:
 def process(command: Sequence[str], environ: dict[str, str], log: Path, ready: str | None) -> Iterator[int]:
     """A child that is asked to stop at the end; yields its process id once it says that it is ready."""
     with log.open("wb") as told:
-        child = subprocess.Popen([sys.executable, "-m", *command], env=environ, stdout=told, stderr=told)
+        child = subprocess.Popen([sys.executable, *command], env=environ, stdout=told, stderr=told)
     try:
         while ready and ready not in log.read_text("utf-8", errors="replace"):
             if child.poll() is not None:
@@ -150,19 +151,10 @@ def cpu_s(pid: int) -> float:
 def measure(bench: Bench, rate: float, args: argparse.Namespace, folder: Path) -> str:
     """One row of the table."""
     names, environ = bench.names, {**os.environ, "PUBSUB_EMULATOR_HOST": str(bench.endpoints.pubsub)}
-    job = ["pipelines.decisioning", "--project", names.project, "--plan", args.plan]
-    for name in ("signals", "outcomes"):
-        job += [f"--{name}_subscription", names.subscription(f"{name}-decisioning")]
-    for name, topic in (
-        ("decisions", "decisions"),
-        ("feedback", "feedback"),
-        ("dead_letters", "dead-letter"),
-    ):
-        job += [f"--{name}_topic", names.topic(topic)]
     if bench.endpoints.bigquery:
         environ["BIGQUERY_EMULATOR_HOST"] = bench.endpoints.bigquery
-        job += ["--bigquery_dataset", names.dataset, "--bigquery_method", "streaming_inserts"]
-    source = ["pipelines.cli", "signals", "--rate", str(rate), "--customers", str(args.customers)]
+    job = job_command(names, args.plan, tables=bench.endpoints.bigquery is not None)
+    source = ["-m", "pipelines.cli", "signals", "--rate", str(rate), "--customers", str(args.customers)]
     source += ["--prefix", names.prefix, "--plan", args.plan, "--for", str(args.seconds)]
     with process(job, environ, folder / f"job{rate:.0f}.log", READY) as pid:
         begun = time.time()

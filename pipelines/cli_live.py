@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 Made = TypeVar("Made")
 
+_SERVER_PORTS = {
+    "pubsub_port": "the Pub/Sub emulator",
+    "bigquery_port": "the BigQuery emulator",
+    "bigquery_grpc_port": "the BigQuery emulator's gRPC",
+}
+
 
 def add_live(commands: "Commands") -> None:
     """Add the commands that run between topics."""
@@ -214,11 +220,15 @@ def _add_live(commands: "Commands") -> None:
     epilog = """example:
   nextbeam live --rate 50 --customers 5000
 
-It starts the emulators (installed on first use), pipeline, customers, channels and page. Ctrl-C ends all."""
+It starts the emulators, pipeline, customers, channels and page. Ctrl-C ends all. The Pub/Sub emulator is that of the
+Cloud SDK, and needs Java; the BigQuery emulator is installed on first use, and needs Python 3.13. Where both are is
+printed, so that `nextbeam dead-letters`, other commands and SQL can ask them."""
     parser = _parser(commands, "live", _live, text, epilog)
     _add_rate(parser, 25.0)
     _add_haste(parser)
     _add_port(parser)
+    for name, what in _SERVER_PORTS.items():
+        parser.add_argument(f"--{name}", type=int, metavar="P", help=f"of {what} (default: a free one)")
     parser.add_argument(
         "--no-bigquery", action="store_true", help="without tables (default: where they cannot be had)"
     )
@@ -237,6 +247,7 @@ def _live(args: argparse.Namespace, _: list[str]) -> int:
         for_s=args.for_s,
         port=args.port,
         bigquery=not args.no_bigquery,
+        **{name: getattr(args, name) for name in _SERVER_PORTS},
     )
     _checked(config.source)
     _plan(args.plan)

@@ -1,27 +1,47 @@
-"""Being asked to stop."""
+"""Being asked to stop, by SIGINT or SIGTERM, also where a shell has told its background jobs to ignore the former."""
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+_ASKING = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
 def stop_requested() -> Iterator[threading.Event]:
     """An event that is set by the first SIGINT or SIGTERM; a second one ends the process at once."""
     stop = threading.Event()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
-    def request(number: int, _: FrameType | None) -> None:
+    def request(number: int) -> None:
         if stop.is_set():
             raise SystemExit(128 + number)
         stop.set()
 
-    for number in before:
-        signal.signal(number, request)
-    try:
+    with _asked(request):
         yield stop
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Both raise KeyboardInterrupt, wherever we are: for what waits in many places, and leaves nothing half done."""
+
+    def interrupt(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with _asked(interrupt):
+        yield
+
+
+@contextmanager
+def _asked(request: Callable[[int], None]) -> Iterator[None]:
+    def handle(number: int, _: FrameType | None) -> None:
+        request(number)
+
+    before = {number: signal.signal(number, handle) for number in _ASKING}
+    try:
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

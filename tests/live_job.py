@@ -12,8 +12,9 @@ from pathlib import Path
 
 from google.cloud.pubsub_v1.subscriber.client import Client as SubscriberClient
 
+from pipelines.live.jobs import job_command
+from pipelines.provisioning import Names
 from pipelines.provisioning.endpoints import Endpoints
-from pipelines.provisioning.resources import DEAD_LETTER, DECISIONS, FEEDBACK, OUTCOMES, SIGNALS, Names
 from pipelines.streaming import READY
 
 Message = tuple[bytes, Mapping[str, str]]
@@ -27,20 +28,7 @@ def job(
     environ = {**os.environ, "PUBSUB_EMULATOR_HOST": str(endpoints.pubsub)}
     if endpoints.bigquery:
         environ["BIGQUERY_EMULATOR_HOST"] = endpoints.bigquery
-    command = [
-        sys.executable,
-        "-m",
-        "pipelines.decisioning",
-        "--project",
-        names.project,
-        "--plan",
-        plan,
-        *flags,
-    ]
-    for name in (SIGNALS, OUTCOMES):
-        command += [f"--{name}_subscription", names.subscription(f"{name}-decisioning")]
-    for name, topic in (("decisions", DECISIONS), ("feedback", FEEDBACK), ("dead_letters", DEAD_LETTER)):
-        command += [f"--{name}_topic", names.topic(topic)]
+    command = [sys.executable, *job_command(names, plan, tables=False), *flags]
     with log.open("ab") as told:
         process = subprocess.Popen(command, env=environ, stdout=told, stderr=told)
     try:

@@ -17,13 +17,14 @@ from uuid import uuid4
 from benchmarks.live.traffic import WATCHER, Mix, Source, Watch
 from models.plan.compiled import Plan
 from models.simulation.living import LivingConfig
+from pipelines.live.jobs import job_command
 from pipelines.local.bigquery import BigQueryEmulator
 from pipelines.local.processes import Child
 from pipelines.local.pubsub import PubsubEmulator
 from pipelines.locate import find_plan
 from pipelines.provisioning import Names, Resources, provision
 from pipelines.provisioning.endpoints import Endpoints
-from pipelines.provisioning.resources import DEAD_LETTER, DECISIONS, FEEDBACK, OUTCOMES, SIGNALS
+from pipelines.provisioning.resources import SIGNALS
 from pipelines.provisioning.topics import provision_topics
 from pipelines.provisioning.views import provision_views, publish_limits
 from pipelines.sql.limits import plan_limits
@@ -115,19 +116,7 @@ class LiveBank:
     def job(self, *flags: str) -> Child:
         """A job that reads; each has a log of its own."""
         self._jobs += 1
-        given = {
-            "project": self.names.project,
-            "plan": str(self.plan),
-            "signals_subscription": self.names.subscription(f"{SIGNALS}-decisioning"),
-            "outcomes_subscription": self.names.subscription(f"{OUTCOMES}-decisioning"),
-            "decisions_topic": self.names.topic(DECISIONS),
-            "feedback_topic": self.names.topic(FEEDBACK),
-            "dead_letters_topic": self.names.topic(DEAD_LETTER),
-        }
-        if self._tables:
-            given |= {"bigquery_dataset": self.names.dataset, "bigquery_method": "streaming_inserts"}
-        command = ["-m", "pipelines.decisioning", *flags]
-        command += [part for name, value in given.items() for part in (f"--{name}", value)]
+        command = [*job_command(self.names, str(self.plan), tables=bool(self._tables)), *flags]
         child = self._child(f"job{self._jobs}", command)
         child.wait_until(lambda: READY in child.log.read_text("utf-8", "replace"), limit_s=_READY_S)
         return child

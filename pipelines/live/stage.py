@@ -2,32 +2,32 @@
 
 import os
 import shutil
-import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from models.simulation.living import LivingConfig
+from pipelines.live.jobs import job_command
 from pipelines.live.status import Status
 from pipelines.local.bigquery import BigQueryEmulator
 from pipelines.local.ports import HOST, claim_port
 from pipelines.local.processes import Child, ServerError, UnavailableError
 from pipelines.local.pubsub import PubsubEmulator
 from pipelines.local.servers import Server, responds
+from pipelines.locate import UsageError
+from pipelines.place import BIGQUERY_EMULATOR, LOCAL_PROJECT, PUBSUB_EMULATOR
 from pipelines.provisioning import Names, Resources, provision
 from pipelines.provisioning.endpoints import Endpoints
-from pipelines.provisioning.resources import DEAD_LETTER, DECISIONS, FEEDBACK
 from pipelines.provisioning.topics import provision_topics
 from pipelines.provisioning.views import provision_views
-from pipelines.stream_flags import READY, SUBSCRIPTIONS
+from pipelines.stopping import interruptible
+from pipelines.stream_flags import READY
 
-PROJECT = "local-dev"
 PLAN_REFRESH_S = 2.0
 _READY_S = 120.0
 _LOOK_S = 0.5
@@ -49,6 +49,21 @@ class LiveConfig:
     for_s: float | None
     port: int | None
     bigquery: bool
+    pubsub_port: int | None = None
+    bigquery_port: int | None = None
+    bigquery_grpc_port: int | None = None
+    """None: free ones are chosen."""
+
+    def claim_ports(self) -> int:
+        """The port of the page; those of the servers are checked as well, before anything starts.
+
+        Raises:
+          ServerError: One is taken.
+        """
+        for name in ("pubsub_port", "bigquery_port", "bigquery_grpc_port"):
+            if getattr(self, name) is not None:
+                claim_port(getattr(self, name), what="an emulator", flag=f"--{name}")
+        return claim_port(self.port, what="the live page", flag="--port")
 
     def source(self) -> LivingConfig:
         """What the source is asked for; refuses what cannot be.
@@ -65,17 +80,23 @@ def live(config: LiveConfig, *, say: Say) -> int:
     Raises:
       ServerError: Something did not start, or ended; the text has the end of its log.
     """
+    port = config.claim_ports()
     folder = Path(tempfile.mkdtemp(prefix="nextbeam-live-"))
-    stage = _Stage(config, folder, say)
+    stage = _Stage(config, port, folder, say)
     try:
-        with _interruptible(), ExitStack() as stack:
+        with interruptible(), ExitStack() as stack:
             stage.open(stack)
             stage.watch()
     except KeyboardInterrupt:
         pass
-    except ServerError:
-        say(f"all logs are in {folder}")
+    except UsageError:
+        if any(folder.iterdir()):
+            say(f"all logs are in {folder}")
+        else:
+            folder.rmdir()
         raise
+    finally:
+        stage.status.clear()
     say(f"stopped; {stage.status.told() or 'nothing had happened yet'}")
     shutil.rmtree(folder, ignore_errors=True)
     return 0
@@ -84,12 +105,11 @@ def live(config: LiveConfig, *, say: Say) -> int:
 class _Stage:
     """The parts, in the order in which they depend on each other; they end in the other order."""
 
-    def __init__(self, config: LiveConfig, folder: Path, say: Say) -> None:
-        self._config, self._folder, self._say = config, folder, say
-        self._port = claim_port(config.port, what="the live page", flag="--port")
+    def __init__(self, config: LiveConfig, port: int, folder: Path, say: Say) -> None:
+        self._config, self._port, self._folder, self._say = config, port, folder, say
         self._parts: list[Child] = []
         self._machines: list[Server] = []
-        self._names = Names(PROJECT)
+        self._names = Names(LOCAL_PROJECT)
         self.status = Status(f"http://{HOST}:{self._port}/state")
 
     def open(self, stack: ExitStack) -> None:
@@ -134,17 +154,25 @@ class _Stage:
 
     def _servers(self, stack: ExitStack) -> Mapping[str, str]:
         """Both emulators, side by side, with everything in them; returns how children find them."""
-        pubsub = PubsubEmulator(folder=self._folder)
-        bigquery = BigQueryEmulator(project=PROJECT, folder=self._folder, say=self._say)
+        config = self._config
+        pubsub = PubsubEmulator(port=config.pubsub_port, folder=self._folder)
+        bigquery = BigQueryEmulator(
+            project=LOCAL_PROJECT,
+            http_port=config.bigquery_port,
+            grpc_port=config.bigquery_grpc_port,
+            folder=self._folder,
+            say=self._say,
+        )
         stack.callback(pubsub.stop)
         stack.callback(bigquery.stop)
         self._machines = [pubsub, bigquery]
         self._say("starting the servers")
         with ThreadPoolExecutor(2) as pool:
-            tables = pool.submit(bigquery.start) if self._config.bigquery else None
+            tables = pool.submit(bigquery.start) if config.bigquery else None
             pubsub.start()
             url = None if tables is None else self._tables(tables)
         endpoints = Endpoints(pubsub=pubsub.endpoint, bigquery=url)
+        self._tell(endpoints)
         resources = Resources.of(self._names)
         if url is None:
             provision_topics(resources, endpoints, lambda _: None)
@@ -152,6 +180,16 @@ class _Stage:
             provision(resources, endpoints, say=lambda _: None)
             provision_views(resources, endpoints)
         return _settings(pubsub.endpoint, url)
+
+    def _tell(self, endpoints: Endpoints) -> None:
+        """How other commands, and SQL, find the servers."""
+        self._say("to ask the servers from another shell:")
+        for variable, address in (
+            (PUBSUB_EMULATOR, endpoints.pubsub),
+            (BIGQUERY_EMULATOR, endpoints.bigquery),
+        ):
+            if address:
+                self._say(f"  export {variable}={address}")
 
     def _tables(self, started: "Future[BigQueryEmulator]") -> str | None:
         """Where the tables are; None if this machine cannot have them."""
@@ -162,20 +200,9 @@ class _Stage:
             return None
 
     def _pipeline(self, stack: ExitStack, settings: Mapping[str, str]) -> None:
-        names = self._names
-        flags = {
-            **{name: names.subscription(f"{name.partition('_')[0]}-decisioning") for name in SUBSCRIPTIONS},
-            "decisions_topic": names.topic(DECISIONS),
-            "feedback_topic": names.topic(FEEDBACK),
-            "dead_letters_topic": names.topic(DEAD_LETTER),
-            "plan": str(self._config.plan),
-            "plan_refresh": str(PLAN_REFRESH_S),
-            "project": PROJECT,
-        }
-        if "BIGQUERY_EMULATOR_HOST" in settings:
-            flags |= {"bigquery_dataset": names.dataset, "bigquery_method": "streaming_inserts"}
-        module = ["-m", "pipelines.decisioning"]
-        command = [*module, *(part for name, value in flags.items() for part in (f"--{name}", value))]
+        tables = BIGQUERY_EMULATOR in settings
+        more = {"plan_refresh": PLAN_REFRESH_S}
+        command = job_command(self._names, str(self._config.plan), tables=tables, more=more)
         pipeline = self._child(stack, "the pipeline", settings, command)
         pipeline.wait_until(lambda: READY in pipeline.log.read_text("utf-8", "replace"), limit_s=_READY_S)
 
@@ -192,21 +219,7 @@ class _Stage:
 
 def _settings(pubsub: str, bigquery: str | None) -> dict[str, str]:
     settings = {name: value for name, value in os.environ.items() if not name.startswith("BIGQUERY_EMULATOR")}
-    settings |= {"PUBSUB_EMULATOR_HOST": pubsub, "PYTHONUNBUFFERED": "1", "NO_GCE_CHECK": "true"}
+    settings |= {PUBSUB_EMULATOR: pubsub, "PYTHONUNBUFFERED": "1", "NO_GCE_CHECK": "true"}
     if bigquery is not None:
-        settings["BIGQUERY_EMULATOR_HOST"] = bigquery
+        settings[BIGQUERY_EMULATOR] = bigquery
     return settings
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """SIGTERM is as Ctrl-C."""
-
-    def interrupt(_: int, __: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

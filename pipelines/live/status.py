@@ -1,6 +1,7 @@
 """How a live bank does, in one line, from the state of its page."""
 
 import json
+import shutil
 import sys
 import time
 import urllib.request
@@ -8,6 +9,7 @@ from typing import Any
 
 _LIMIT_S = 2.0
 _EVERY_S = 10.0
+_CLEAR = "\r\x1b[K"
 
 
 class Status:
@@ -49,7 +51,13 @@ class Status:
         """On a terminal, always in the same line; else once in a while."""
         line = self.told()
         if sys.stderr.isatty():
-            print(f"\r\x1b[K{line[:150]}", end="", file=sys.stderr, flush=True)
+            width = max(20, shutil.get_terminal_size().columns - 1)
+            print(f"{_CLEAR}{line[:width]}", end="", file=sys.stderr, flush=True)
         elif time.monotonic() > self._shown_at + _EVERY_S:
             self._shown_at = time.monotonic()
             print(line, file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """On a terminal, make room for other lines."""
+        if sys.stderr.isatty():
+            print(_CLEAR, end="", file=sys.stderr, flush=True)

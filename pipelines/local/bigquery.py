@@ -8,12 +8,11 @@ from pipelines.local import bigquery_venv
 from pipelines.local.ports import HOST, claim_port
 from pipelines.local.processes import ServerError
 from pipelines.local.servers import Server, responds
-
-RUNNING, RUNNING_GRPC = "BIGQUERY_EMULATOR_HOST", "BIGQUERY_EMULATOR_GRPC_HOST"
+from pipelines.place import BIGQUERY_EMULATOR, LOCAL_PROJECT
 
 
 class BigQueryEmulator(Server):
-    """BigQuery over REST and, for the Storage API, gRPC. BIGQUERY_EMULATOR_HOST (`http://host:port`) names one to use.
+    """BigQuery over REST, and gRPC for others. BIGQUERY_EMULATOR_HOST (`http://host:port`) names one to use.
 
     Args:
       project: The project that its tables are in; Beam wants six characters at least.
@@ -28,7 +27,7 @@ class BigQueryEmulator(Server):
     def __init__(
         self,
         *,
-        project: str = "local-dev",
+        project: str = LOCAL_PROJECT,
         http_port: int | None = None,
         grpc_port: int | None = None,
         data: Path | None = None,
@@ -47,27 +46,14 @@ class BigQueryEmulator(Server):
     @property
     def running_already(self) -> bool:
         """Whether BIGQUERY_EMULATOR_HOST names one."""
-        return bool(self._environ.get(RUNNING))
+        return bool(self._environ.get(BIGQUERY_EMULATOR))
 
     @property
     def url(self) -> str:
         """`http://host:port`, as BIGQUERY_EMULATOR_HOST and `api_endpoint` want it."""
         if self.running_already:
-            return self._environ[RUNNING].rstrip("/")
+            return self._environ[BIGQUERY_EMULATOR].rstrip("/")
         return f"http://{HOST}:{self._started()[0]}"
-
-    @property
-    def grpc_endpoint(self) -> str:
-        """`host:port` of the Storage API, without TLS.
-
-        Raises:
-          ServerError: One that runs already is used, and BIGQUERY_EMULATOR_GRPC_HOST does not say where this is.
-        """
-        if not self.running_already:
-            return f"{HOST}:{self._started()[1]}"
-        if named := self._environ.get(RUNNING_GRPC):
-            return named
-        raise ServerError(f"{RUNNING} names an emulator; set {RUNNING_GRPC} to its gRPC `host:port` as well")
 
     def ready(self) -> bool:
         """Whether it answers.

@@ -42,13 +42,6 @@ def claim_port(port: int | None, *, what: str, flag: str) -> int:
     raise ServerError(f"{what}: none of {_TRIES} ports tried between {_FIRST} and {_LAST} is free")
 
 
-def answers(port: int) -> bool:
-    """Whether something accepts connections there."""
-    with socket.socket() as probe:
-        probe.settimeout(1.0)
-        return probe.connect_ex((HOST, port)) == 0
-
-
 def _free(port: int) -> bool:
     with socket.socket() as probe:
         # As servers do: a connection of theirs that has just ended does not count.

@@ -9,8 +9,9 @@ from pathlib import Path
 from pipelines.local.ports import HOST, claim_port
 from pipelines.local.processes import ServerError, UnavailableError
 from pipelines.local.servers import Server, responds
+from pipelines.place import PUBSUB_EMULATOR
 
-RUNNING, JAR = "PUBSUB_EMULATOR_HOST", "PUBSUB_EMULATOR_JAR"
+JAR = "PUBSUB_EMULATOR_JAR"
 _PATTERN = "cloud-pubsub-emulator-*-all.jar"
 _SDK_FOLDERS = (
     "/usr/lib/google-cloud-sdk",
@@ -21,7 +22,7 @@ _SDK_FOLDERS = (
     "~/google-cloud-sdk",
 )
 _REMEDY = (
-    f"set {JAR} to the emulator's jar, or {RUNNING} to an emulator that runs; "
+    f"set {JAR} to the emulator's jar, or {PUBSUB_EMULATOR} to an emulator that runs; "
     "`gcloud components install pubsub-emulator`, `apt install google-cloud-cli-pubsub-emulator` or "
     "`npx firebase-tools setup:emulators:pubsub` installs one"
 )
@@ -58,13 +59,13 @@ class PubsubEmulator(Server):
     @property
     def running_already(self) -> bool:
         """Whether PUBSUB_EMULATOR_HOST names one."""
-        return bool(self._environ.get(RUNNING))
+        return bool(self._environ.get(PUBSUB_EMULATOR))
 
     @property
     def endpoint(self) -> str:
         """`host:port`, as PUBSUB_EMULATOR_HOST wants it."""
         if self.running_already:
-            return self._environ[RUNNING]
+            return self._environ[PUBSUB_EMULATOR]
         if self._port is None:
             raise ServerError(f"{self.name} has not been started")
         return f"{HOST}:{self._port}"

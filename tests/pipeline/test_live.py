@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
+from pipelines.local.ports import claim_port
 from pipelines.local.processes import UnavailableError
 from pipelines.local.pubsub import find_jar, find_java
 
@@ -22,7 +23,7 @@ LAST = re.compile(
 
 
 @contextmanager
-def live(tmp_path, *flags):
+def live(tmp_path, *flags, **how):
     """The command, started, with what it has written so far."""
     try:
         find_java(os.environ), find_jar(os.environ)
@@ -33,7 +34,11 @@ def live(tmp_path, *flags):
     command = [sys.executable, "-m", "pipelines.cli", "live", "--customers", "60", *flags]
     with log.open("wb") as out:
         process = subprocess.Popen(
-            command, stdout=out, stderr=out, env=kept | {"TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+            command,
+            stdout=out,
+            stderr=out,
+            env=kept | {"TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"},
+            **how,
         )
     try:
         yield process, lambda: log.read_text("utf-8", "replace")
@@ -66,9 +71,34 @@ def _all_gone(processes, within_s=20):
     return [each for each in alive if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
 
 
+def _exported(said):
+    """What it says that other commands need, as they would have it."""
+    return dict(re.findall(r"^  export (\w+)=(\S+)$", said, re.MULTILINE))
+
+
+def _asked(environ, *command):
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", *command],
+        check=False,
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def test_a_bank_lives_for_a_while_and_leaves_nothing_behind(tmp_path):
-    with live(tmp_path, "--for", "10", "--rate", "40") as (process, said):
+    port = claim_port(None, what="it", flag="--it")
+    flags = ("--for", "20", "--rate", "40", "--pubsub_port", str(port))
+    with live(tmp_path, *flags) as (process, said):
         _named(process, "pipelines.cli", "signals")
+        exported = _exported(said())
+        assert exported["PUBSUB_EMULATOR_HOST"] == f"127.0.0.1:{port}"
+        assert " rows)" in _asked(exported, "dead-letters", "list", "--subscription", "dead-letter-review")
+        if "BIGQUERY_EMULATOR_HOST" in exported:
+            assert " rows)" in _asked(exported, "dead-letters", "list", "--dataset", "nextbeam")
         family = _family(process)
         assert len(family) >= 10  # five or six parts, each with its keeper
         assert process.wait(90) == 0, said()
@@ -105,9 +135,14 @@ def test_a_part_that_dies_is_named_with_its_last_words_and_ends_the_rest(tmp_pat
     assert "all logs are in" in said()
 
 
+def _as_in_the_background():
+    """A shell without job control has its background jobs ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_nothing_is_left_when_it_is_killed_or_interrupted_on_the_way(tmp_path, number):
-    with live(tmp_path, "--no-bigquery") as (process, said):
+    with live(tmp_path, "--no-bigquery", preexec_fn=_as_in_the_background) as (process, said):
         _named(process, "pipelines.cli", "watch")
         family = _family(process)
         process.send_signal(number)

@@ -1,6 +1,8 @@
 """Channels and the source without a network: what is published when, and what is acknowledged only after it."""
 
 import io
+import socket
+import tempfile
 import threading
 import time
 from contextlib import redirect_stderr
@@ -20,6 +22,7 @@ from pipelines.live import channels as channels_module
 from pipelines.live.channels import Channels, serve
 from pipelines.live.showing import Showing
 from pipelines.live.source import send
+from pipelines.live.status import Status
 from pipelines.live.wire import Received
 from pipelines.provisioning.calls import batches
 from schemas import Decision, Outcome, Signal
@@ -257,3 +260,38 @@ def test_what_cannot_be_is_refused_before_anything_starts(arguments, said, monke
     with redirect_stderr(errors):
         assert main(arguments) == 2
     assert said in errors.getvalue()
+
+
+@pytest.mark.parametrize("flag", ["--port", "--pubsub_port", "--bigquery_port", "--bigquery_grpc_port"])
+def test_a_port_that_is_taken_is_refused_before_anything_is_made(flag, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert main(["live", flag, str(taken.getsockname()[1])]) == 2
+    assert f"give another one by {flag}" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_nothing_can_start_no_folder_is_left(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.delenv("PUBSUB_EMULATOR_HOST", raising=False)
+    monkeypatch.setenv("PUBSUB_EMULATOR_JAR", "/nowhere.jar")
+    assert main(["live", "--no-bigquery"]) == 2
+    assert "there is no file '/nowhere.jar'" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_on_a_terminal_the_last_words_have_a_line_of_their_own(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    screen = Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("COLUMNS", "40")
+    status = Status("http://127.0.0.1:1/state")
+    monkeypatch.setattr(status, "told", lambda: "many words " * 20)
+    status.show()
+    status.clear()
+    shown, _, rest = screen.getvalue().rpartition("\r\x1b[K")
+    assert rest == ""
+    assert len(shown.removeprefix("\r\x1b[K")) == 39  # it does not wrap, so one line is cleared
