@@ -215,6 +215,7 @@ module "buckets" {
     launches      = { bucket = "releases", role = "roles/storage.objectUser", member = module.identities.members["launcher"] }
     job-launched  = { bucket = "releases", role = "roles/storage.objectViewer", member = module.identities.members["worker"] }
     builds        = { bucket = "releases", role = "roles/storage.objectCreator", member = module.identities.members["ci"], under = "builds/" }
+    compares      = { bucket = "releases", role = "roles/storage.objectViewer", member = module.identities.members["ci"], under = "current/" }
   }
 }
 
@@ -226,8 +227,9 @@ module "registry" {
   name       = local.name
   labels     = local.labels
   kms_key    = module.keys.ids["artifacts"]
-  readers    = { for account in ["launcher", "replayer", "worker"] : account => module.identities.members[account] }
+  readers    = { for account in ["checks", "launcher", "replayer", "worker"] : account => module.identities.members[account] }
   writers    = { ci = module.identities.members["ci"] }
+  installers = { for account in ["checks", "ci", "launcher"] : account => module.identities.members[account] }
 }
 
 module "secrets" {
@@ -254,28 +256,32 @@ module "builds" {
   region     = var.region
   name       = local.name
   network    = module.network.peered
-  repository = var.repository
+  repository = var.build_images == null ? null : var.repository
   files      = var.build_files
-  accounts   = { ci = module.identities.ids["ci"], launcher = module.identities.ids["launcher"] }
   approval   = local.protect
+
+  repository_kind = var.repository_kind
+  accounts = {
+    checks         = module.identities.ids["checks"]
+    ci             = module.identities.ids["ci"]
+    launcher       = module.identities.ids["launcher"]
+    infrastructure = var.infrastructure_account == null ? null : "projects/-/serviceAccounts/${var.infrastructure_account}"
+  }
   substitutions = {
     _REGION          = var.region
     _IMAGES          = module.registry.images
     _RELEASES        = module.buckets.names["releases"]
-    _STAGING         = module.buckets.names["dataflow"]
-    _PLANS           = module.buckets.names["plans"]
     _JOB             = var.job_name
-    _SUBNETWORK      = module.network.subnetwork
-    _WORKER          = module.identities.emails["worker"]
-    _KMS_KEY         = module.keys.ids["dataflow"]
-    _MAX_WORKERS     = tostring(var.max_workers)
-    _MACHINE_TYPE    = var.machine_type
     _DATASET         = local.dataset
     _SHADOW_DATASET  = local.shadow_dataset
-    _SIGNING_KEY     = module.keys.signing_key
     _ENVIRONMENT     = var.environment
+    _STATE_BUCKET    = var.state_bucket
     _PYTHON_UPSTREAM = module.registry.upstream["python"]
-    _DOCKER_UPSTREAM = module.registry.upstream["docker"]
+    _DOCKER_HUB      = "${var.region}-docker.pkg.dev/${var.project_id}/${module.registry.upstream["docker"]}"
+    _BUILDER         = try(var.build_images.builder, "")
+    _PYTHON_DIGEST   = try(var.build_images.python, "")
+    _BEAM_DIGEST     = try(var.build_images.beam, "")
+    _LAUNCHER_DIGEST = try(var.build_images.launcher, "")
   }
 }
 

@@ -456,9 +456,57 @@ variable "repository" {
 variable "build_files" {
   description = "The builds' descriptions in the repository."
   type = object({
-    check   = optional(string, "cloudbuild.yaml")
-    release = optional(string, "cloudbuild.yaml")
-    deploy  = optional(string, "cloudbuild.yaml")
+    check           = optional(string, "deploy/cloudbuild/check.yaml")
+    release         = optional(string, "cloudbuild.yaml")
+    vulnerabilities = optional(string, "deploy/cloudbuild/vulnerabilities.yaml")
+    plan            = optional(string, "deploy/cloudbuild/plan.yaml")
+    infrastructure  = optional(string, "deploy/cloudbuild/infrastructure.yaml")
+    candidate       = optional(string, "deploy/cloudbuild/candidate.yaml")
+    update          = optional(string, "deploy/cloudbuild/update.yaml")
+    way-back        = optional(string, "deploy/cloudbuild/way-back.yaml")
   })
   default = {}
+}
+
+variable "repository_kind" {
+  description = "Whose repository it is: GITHUB, GITLAB or BITBUCKET_SERVER."
+  type        = string
+  default     = "GITHUB"
+
+  validation {
+    condition     = contains(["GITHUB", "GITLAB", "BITBUCKET_SERVER"], var.repository_kind)
+    error_message = "repository_kind is GITHUB, GITLAB or BITBUCKET_SERVER."
+  }
+}
+
+variable "build_images" {
+  description = "What builds run in (deploy/builder/Dockerfile), by digest, and the digests of the images that ours is made of; null: not known yet, and no triggers."
+  type        = object({ builder = string, python = string, beam = string, launcher = string })
+  default     = null
+
+  validation {
+    condition     = var.build_images == null || can(regex("^[a-z0-9.-]+(/[a-z0-9._-]+)+@sha256:[0-9a-f]{64}$", var.build_images.builder))
+    error_message = "build_images.builder names a digest, HOST/PROJECT/REPOSITORY/NAME@sha256:..., as a tag could be moved."
+  }
+  validation {
+    condition     = var.build_images == null || alltrue([for digest in try([var.build_images.python, var.build_images.beam, var.build_images.launcher], []) : can(regex("^sha256:[0-9a-f]{64}$", digest))])
+    error_message = "build_images: python, beam and launcher are digests, sha256:... (docs/dataflow.md says where from)."
+  }
+}
+
+variable "infrastructure_account" {
+  description = "E-mail address of the account that may apply this configuration, made elsewhere as it can do anything here; null: a person applies it."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.infrastructure_account == null || can(regex("^[a-z0-9-]+@[a-z0-9.-]+\\.iam\\.gserviceaccount\\.com$", var.infrastructure_account))
+    error_message = "infrastructure_account is a service account, NAME@PROJECT.iam.gserviceaccount.com."
+  }
+}
+
+variable "state_bucket" {
+  description = "Bucket of Terraform's state, for the builds that plan and apply."
+  type        = string
+  default     = ""
 }

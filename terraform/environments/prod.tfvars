@@ -42,3 +42,11 @@ budget = {
 }
 
 repository = "projects/nextbeam-prod-0000/locations/europe-west2/connections/nextbeam/repositories/nextbeam"
+
+# What builds run in and what the image is made of: put in your own (docs/dataflow.md). Zeros are of no image.
+build_images = {
+  builder  = "europe-west2-docker.pkg.dev/nextbeam-prod-0000/nextbeam/builder@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+  python   = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+  beam     = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+  launcher = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+}

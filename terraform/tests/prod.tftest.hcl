@@ -35,11 +35,21 @@ run "what_a_bank_adds" {
   variables {
     repository = "projects/nextbeam-test-0000/locations/europe-west2/connections/nextbeam/repositories/nextbeam"
     perimeter  = { access_policy = "123456" }
+    build_images = {
+      builder  = "europe-west2-docker.pkg.dev/nextbeam-test-0000/nextbeam/builder@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+      python   = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+      beam     = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+      launcher = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+    }
+    infrastructure_account = "terraform@nextbeam-seed-0000.iam.gserviceaccount.com"
   }
 
   assert {
-    condition     = module.builds.triggers == { check = false, deploy = true, release = false }
-    error_message = "in production somebody approves a deployment, and nothing else has to wait"
+    condition = module.builds.triggers == {
+      check          = false, release = false, vulnerabilities = false, plan = false, candidate = false,
+      infrastructure = true, update = true, way-back = true
+    }
+    error_message = "in production somebody approves what changes infrastructure or the job, and nothing else has to wait"
   }
   assert {
     condition     = module.perimeter[0].enforced == false

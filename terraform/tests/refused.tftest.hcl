@@ -83,6 +83,12 @@ run "first_fault_of_each" {
     budget = { amount = 0, currency = "GBP" }
     # a repository by address
     repository = "https://example.com/nextbeam.git"
+    # a kind that there is not
+    repository_kind = "SVN"
+    # a builder by tag
+    build_images = { builder = "r/p/builder:1", python = "3.11", beam = "2.77", launcher = "latest" }
+    # a person
+    infrastructure_account = "someone@example.com"
   }
 
   expect_failures = [
@@ -92,11 +98,13 @@ run "first_fault_of_each" {
     var.brand_readers,
     var.break_glass,
     var.budget,
+    var.build_images,
     var.builds_cidr,
     var.data_stewards,
     var.fresh_s,
     var.goals,
     var.image,
+    var.infrastructure_account,
     var.job_name,
     var.key_rotation_days,
     var.labels,
@@ -109,6 +117,7 @@ run "first_fault_of_each" {
     var.project_id,
     var.region,
     var.repository,
+    var.repository_kind,
     var.retention_days,
     var.workers_cidr,
   ]

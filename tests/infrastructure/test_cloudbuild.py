@@ -1,6 +1,7 @@
 """Builds are what Cloud Build takes, say nothing that only fails there, and do in their order what they should."""
 
 import copy
+import re
 import subprocess
 from pathlib import Path
 
@@ -117,6 +118,41 @@ def test_secrets_that_come_from_elsewhere_are_none():
     assert not [found for found in findings(build) if found.startswith("secrets")]
 
 
+OPTIONAL = {"_FIRST_RELEASE", "_GOOGLE_REGISTRY"}
+"""Substitutions that are empty unless somebody says them for one build."""
+
+
+def test_what_a_build_has_to_be_told_terraform_tells_it():
+    told = set(re.findall(r"^ +(_[A-Z_]+) += ", (ROOT / "terraform" / "main.tf").read_text(), re.M)) | {
+        "_POOL"
+    }
+    asked = set()
+    for file in descriptions():
+        defaults = yaml.safe_load(file.read_text())["substitutions"]
+        asked |= {name for name, value in defaults.items() if not value}
+    assert asked - told == OPTIONAL
+    assert told - asked == set(), "nobody listens"
+
+
+def test_every_description_has_a_trigger_and_every_trigger_its_description():
+    text = (ROOT / "terraform" / "variables.tf").read_text()
+    block = text.partition('variable "build_files"')[2].partition("\n}\n")[0]
+    files = dict(re.findall(r'([\w-]+) += optional\(string, "([^"]+)"\)', block))
+    assert {ROOT / name for name in files.values()} == set(descriptions())
+    triggers = (ROOT / "terraform" / "modules" / "builds" / "main.tf").read_text()
+    assert set(files) == set(re.findall(r"^    ([\w-]+) += \{ on = ", triggers, re.M))
+
+
+def test_a_build_in_the_pool_without_the_internet_installs_through_the_registry():
+    """And the one that has to reach the internet stays out of it."""
+    for file in descriptions():
+        build = yaml.safe_load(file.read_text())
+        private = "pool" in build["options"]
+        assert private == (file.name != "vulnerabilities.yaml")
+        if private and any(step["entrypoint"] == "scripts/setup.sh" for step in build["steps"]):
+            assert "PYTHON_UPSTREAM=${_PYTHON_UPSTREAM}" in build["options"]["env"]
+
+
 # --- scripts ---------------------------------------------------------------------------------------------------------
 
 
@@ -199,6 +235,7 @@ def test_the_main_branch_is_built_only_after_everything_has_passed(cloud):
     assert cloud.stored("builds/c0ffee/image") == f"{IMAGE}\n"
     assert cloud.calls("build.sh")[0].endswith("nextbeam:c0ffee")
     assert cloud.stored("builds/c0ffee/fingerprint.json") == "{}"
+    assert cloud.calls("print-access-token"), "packages come through the registry, for the image as well"
 
 
 @pytest.mark.parametrize(

@@ -5,5 +5,5 @@ output "pool" {
 
 output "triggers" {
   description = "Names of the triggers, and whether somebody has to approve their builds."
-  value       = { for name, trigger in local.triggers : name => trigger.approval }
+  value       = { for name in keys(local.triggers) : name => contains(local.approved, name) }
 }

@@ -30,9 +30,14 @@ variable "repository" {
 }
 
 variable "branch" {
-  description = "The main branch, as a regular expression."
+  description = "The main branch."
   type        = string
-  default     = "^main$"
+  default     = "main"
+}
+
+variable "repository_kind" {
+  description = "Whose repository it is, as Cloud Build calls it."
+  type        = string
 }
 
 variable "files" {
@@ -41,12 +46,12 @@ variable "files" {
 }
 
 variable "accounts" {
-  description = "Full names of the service accounts that builds run as."
-  type        = object({ ci = string, launcher = string })
+  description = "Full names of the service accounts that builds run as; infrastructure null: a person applies Terraform."
+  type        = object({ checks = string, ci = string, launcher = string, infrastructure = string })
 }
 
 variable "approval" {
-  description = "Whether somebody has to approve a deployment."
+  description = "Whether somebody has to approve what changes infrastructure or the job."
   type        = bool
 }
 

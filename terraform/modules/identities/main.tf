@@ -5,6 +5,7 @@ locals {
     publisher       = "Publishes signals and outcomes, for the bank's channels."
     consumer        = "Reads decisions, for the bank's channels."
     replayer        = "Reads dead letters and publishes their payloads again."
+    checks          = "Checks pull requests, which nobody has read yet: it can write its log."
     ci              = "Checks, builds and stores the image."
     model-publisher = "Signs plans and models and puts them in the artefacts bucket."
     scheduler       = "Starts the replay of dead letters."
@@ -82,6 +83,7 @@ locals {
       "jobs/launcher"    = { role = "jobs", member = google_service_account.this["launcher"].member }
       "queries/launcher" = { role = "queries", member = google_service_account.this["launcher"].member }
       "queries/replayer" = { role = "queries", member = google_service_account.this["replayer"].member }
+      "builds/checks"    = { role = "builds", member = google_service_account.this["checks"].member }
       "builds/ci"        = { role = "builds", member = google_service_account.this["ci"].member }
       "builds/deploy"    = { role = "builds", member = google_service_account.this["launcher"].member }
     },

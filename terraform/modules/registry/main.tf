@@ -89,7 +89,7 @@ resource "google_artifact_registry_repository_iam_member" "images" {
 resource "google_artifact_registry_repository_iam_member" "upstream" {
   for_each = merge([
     for name in keys(google_artifact_registry_repository.upstream) : {
-      for who, member in var.writers : "${name}/${who}" => { repository = name, member = member }
+      for who, member in var.installers : "${name}/${who}" => { repository = name, member = member }
     }
   ]...)
 

@@ -29,6 +29,11 @@ variable "readers" {
 }
 
 variable "writers" {
-  description = "Who pushes images and installs from upstream, as IAM members, by any name."
+  description = "Who pushes images, as IAM members, by any name."
+  type        = map(string)
+}
+
+variable "installers" {
+  description = "Who installs from upstream, as IAM members, by any name."
   type        = map(string)
 }
