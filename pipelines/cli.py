@@ -15,6 +15,7 @@ from pipelines.cli_export import add_export
 from pipelines.cli_heartbeat import add_heartbeat
 from pipelines.cli_live import add_live
 from pipelines.cli_plan import add_plan
+from pipelines.cli_provision import add_provision
 from pipelines.cli_report import add_report
 from pipelines.commands import Command, add_command
 from pipelines.flags import Config, add_arguments
@@ -78,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     add_export(commands)
     add_live(commands)
     add_dead_letters(commands)
+    add_provision(commands)
     add_heartbeat(commands)
     add_deploy(commands)
     _add_demo(commands)
