@@ -115,7 +115,7 @@ module "records" {
 
   readers           = { replayer = module.identities.members["replayer"] }
   brand_readers     = var.brand_readers
-  all_brand_readers = concat([module.services.agents["dataplex"], module.identities.members["replayer"]], tolist(var.data_stewards))
+  all_brand_readers = concat([module.services.agents["dataplex"]], [for account in ["launcher", "replayer"] : module.identities.members[account]], tolist(var.data_stewards))
 }
 
 module "shadow" {
@@ -272,7 +272,7 @@ module "builds" {
     _IMAGES          = module.registry.images
     _RELEASES        = module.buckets.names["releases"]
     _JOB             = var.job_name
-    _DATASET         = local.dataset
+    _DATASET         = local.analytics_dataset
     _SHADOW_DATASET  = local.shadow_dataset
     _ENVIRONMENT     = var.environment
     _STATE_BUCKET    = var.state_bucket

@@ -485,7 +485,7 @@ variable "build_images" {
   default     = null
 
   validation {
-    condition     = var.build_images == null || can(regex("^[a-z0-9.-]+(/[a-z0-9._-]+)+@sha256:[0-9a-f]{64}$", var.build_images.builder))
+    condition     = var.build_images == null || can(regex("^[a-z0-9.-]+/[a-z0-9._/-]+@sha256:[0-9a-f]{64}$", var.build_images.builder))
     error_message = "build_images.builder names a digest, HOST/PROJECT/REPOSITORY/NAME@sha256:..., as a tag could be moved."
   }
   validation {

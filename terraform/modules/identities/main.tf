@@ -43,6 +43,11 @@ locals {
       title       = "Run queries over what one may read anyway"
       permissions = ["bigquery.jobs.create"]
     }
+    figures = {
+      id          = "FigureReader"
+      title       = "Read how metrics have grown, to compare a release and to watch it"
+      permissions = ["monitoring.timeSeries.list"]
+    }
     builds = {
       id          = "BuildLogger"
       title       = "Write the log of a build"
@@ -81,6 +86,7 @@ locals {
     {
       "jobs/worker"      = { role = "jobs", member = google_service_account.this["worker"].member }
       "jobs/launcher"    = { role = "jobs", member = google_service_account.this["launcher"].member }
+      "figures/launcher" = { role = "figures", member = google_service_account.this["launcher"].member }
       "queries/launcher" = { role = "queries", member = google_service_account.this["launcher"].member }
       "queries/replayer" = { role = "queries", member = google_service_account.this["replayer"].member }
       "builds/checks"    = { role = "builds", member = google_service_account.this["checks"].member }
