@@ -24,6 +24,7 @@ from pipelines.pages import render
 EVERY_S = 1.0
 MOST_READERS = 16
 _FRESH_S = 0.8
+_FULL = f"retry: 5000\nevent: full\ndata: {MOST_READERS}\n\n"
 _TEMPLATES = Path(__file__).parents[1] / "templates"
 
 State = dict[str, Any]
@@ -70,7 +71,8 @@ class _Site:
 
     async def events(self, _: Request) -> Response:
         if self._readers >= MOST_READERS:
-            return PlainTextResponse("too many read already; close some of the pages", status_code=503)
+            # Not an error of HTTP: a browser would never ask again.
+            return PlainTextResponse(_FULL, media_type="text/event-stream")
         return StreamingResponse(self._stream(), media_type="text/event-stream")
 
     async def _stream(self) -> AsyncIterator[bytes]:
@@ -114,7 +116,7 @@ def _headers() -> list[tuple[bytes, bytes]]:
     parts = _parts()
     policy = (
         f"default-src 'none'; style-src '{parts['style_hash']}'; script-src '{parts['live_hash']}'; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     named = {
         "content-security-policy": policy,

@@ -173,12 +173,12 @@ function limits(state) {
     : `These are of plan ${state.shown.slice(0, 12)}: this page does not have the one in force, and does not count its contacts.`);
   table("limit-rows", state.limits, (limit) => limit.id, (row, limit) => {
     cell(row, 0, limit.id);
-    cell(row, 1, limit.rule);
-    cell(row, 2, count(limit.contacts), "n");
-    meter(row, 3, limit.at_most ? limit.fullest / limit.at_most : 0, `${limit.fullest} of ${limit.at_most}`);
-    cell(row, 4, limit.contacts ? share(limit.last_places / limit.contacts) : "", "n");
-    cell(row, 5, count(limit.held_back), "n");
-    cell(row, 6, limit.over === null ? "not told" : count(limit.over), limit.over ? "n over" : "n");
+    cell(row, 1, limit.over === null ? "not told" : count(limit.over), limit.over ? "n over" : "n");
+    cell(row, 2, limit.rule);
+    cell(row, 3, count(limit.contacts), "n");
+    meter(row, 4, limit.at_most ? limit.fullest / limit.at_most : 0, `${limit.fullest} of ${limit.at_most}`);
+    cell(row, 5, limit.contacts ? share(limit.last_places / limit.contacts) : "", "n");
+    cell(row, 6, count(limit.held_back), "n");
   });
 }
 
@@ -189,16 +189,16 @@ function acceptance(state) {
   const seen = rows.filter((row) => row.offers >= 20);
   const top = Math.min(1, Math.max(0.1, ...seen.map((row) => Math.max(row.high, row.truth))) * 1.05);
   set(get("truth"), "The simulated customers’ true chance of saying yes (a tick) beside what they said (a dot, with its 95% interval). "
-    + `An offer counts ${lasting(state.answered_after[0])} after it was made, a message after ${lasting(state.answered_after[1])}: so long answers take.`
+    + `An offer counts ${lasting(state.answered_after[0])} after it was made, a message after ${lasting(state.answered_after[1])}: answers take that long.`
     + (rows.length ? "" : " None counts yet."));
   set(get("plot-head"), `0 to ${share(top)}`);
   table("truth-rows", rows, (row) => row.name, (node, row) => {
     node.className = row.name === "All offers" ? "whole" : "";
     cell(node, 0, row.name);
-    cell(node, 1, count(row.offers), "n");
+    const plot = cell(node, 1, undefined, "plot");
     cell(node, 2, `${share(row.rate)}`, "n");
     cell(node, 3, share(row.truth), "n");
-    const plot = cell(node, 4, undefined, "plot");
+    cell(node, 4, count(row.offers), "n");
     const x = (value) => (100 * Math.min(1, value / top)).toFixed(2);
     const svg = drawn("svg", { viewBox: "0 0 100 20", preserveAspectRatio: "none", role: "img",
       "aria-label": `${share(row.rate)}, between ${share(row.low)} and ${share(row.high)}; truth ${share(row.truth)}` });
@@ -226,8 +226,10 @@ function show(state) {
 let paused = false;
 let latest = JSON.parse(get("first").textContent);
 let lost = false;
+let full = 0;
 function link() {
-  set(get("link"), lost ? "connection lost; trying again" : paused ? `paused at ${clock(latest.at)}` : "live");
+  const away = full ? `${full} pages are open already; waiting for one to close` : "connection lost; trying again";
+  set(get("link"), lost ? away : paused ? `paused at ${clock(latest.at)}` : "live");
   get("link").classList.toggle("lost", lost);
   get("link").classList.toggle("on", !lost && !paused);
 }
@@ -240,13 +242,22 @@ get("pause").addEventListener("click", () => {
 document.addEventListener("visibilitychange", () => { if (!paused && !document.hidden) show(latest); });
 arrived(latest);
 show(latest);
-const source = new EventSource("events");
-source.addEventListener("message", (event) => {
-  lost = false;
-  const state = JSON.parse(event.data);
-  arrived(state);
-  if (!paused) latest = state;
-  if (!paused && !document.hidden) show(latest);
-  link();
-});
-source.addEventListener("error", () => { lost = true; link(); });
+function connect() {
+  const source = new EventSource("events");
+  source.addEventListener("message", (event) => {
+    lost = false;
+    full = 0;
+    const state = JSON.parse(event.data);
+    arrived(state);
+    if (!paused) latest = state;
+    if (!paused && !document.hidden) show(latest);
+    link();
+  });
+  source.addEventListener("full", (event) => { lost = true; full = Number(event.data); link(); });
+  source.addEventListener("error", () => {
+    lost = true;
+    link();
+    if (source.readyState === EventSource.CLOSED) setTimeout(connect, 5000); // a browser gives up after some errors
+  });
+}
+connect();

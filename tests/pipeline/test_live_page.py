@@ -5,22 +5,19 @@ import hashlib
 import http.client
 import json
 import re
-import shutil
-import subprocess
 import threading
 import urllib.request
 from contextlib import contextmanager
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from page_reader import CHROMIUM, Read, chromium
 
 from pipelines.live import server
 from pipelines.live.server import application
 from pipelines.live.watching import serving
 from pipelines.local.ports import claim_port
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SCRIPT = (
     "</script></title><script>document.title='no'</script><img src=x onerror=document.title='no'>\"'{{7*7}}"
 )
@@ -43,6 +40,8 @@ def state(text="a text", *, decisions=12):
         },
         "age": [137.0, 444.0],
         "plan": text,
+        "shown": text,
+        "answered_after": [60.0, 1_830.0],
         "plans": [{"digest": text, "first": 1_795_280_000_000, "last": 1_795_280_409_000, "decisions": 3_031}],
         "funnel": [{"stage": text, "came": 80.0, "left": 17.2}, {"stage": "offered", "came": 1.7, "left": 0.0}],
         "silent": [{"reason": text, "decisions": 11}],
@@ -88,33 +87,6 @@ def get(port, path="/", **headers):
     return answer, answer.read().decode()
 
 
-class Read(HTMLParser):
-    """Elements with their attributes, and what is in scripts and styles."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.elements, self.own, self.texts, self.open = [], {}, [], []
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        while self.open and self.open.pop() != tag:
-            pass
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] in ("script", "style"):
-            self.own.setdefault(self.open[-1], []).append(data)
-        else:
-            self.texts.append(data)
-
-    def of(self, tag):
-        return [attributes for name, attributes in self.elements if name == tag]
-
-
 # The server
 
 
@@ -131,14 +103,14 @@ def test_the_page_is_one_file_that_only_asks_where_it_came_from(site):
     assert "default-src 'none'" in policy
     assert "connect-src 'self'" in policy
     assert "unsafe" not in policy
-    for kind, text in (("script", read.own["script"][-1]), ("style", read.own["style"][0])):
+    for kind, text in (("script", read.scripts[-1]), ("style", read.scripts[0])):
         known = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
         assert f"{kind}-src 'sha256-{known}'" in policy
 
 
 def test_the_first_state_comes_with_the_page_and_cannot_break_out_of_it(site):
     read = Read(get(site)[1])
-    assert json.loads(read.own["script"][0]) == state(SCRIPT)
+    assert json.loads(read.scripts[1]) == state(SCRIPT)
     assert not read.of("img")
     assert len(read.of("title")) == 1
 
@@ -146,7 +118,7 @@ def test_the_first_state_comes_with_the_page_and_cannot_break_out_of_it(site):
 def test_everything_that_the_script_looks_for_is_there(site):
     read = Read(get(site)[1])
     ids = {tag["id"] for _, tag in read.elements if "id" in tag}
-    wanted = {a or b for a, b in NAMES.findall(read.own["script"][-1])}
+    wanted = {a or b for a, b in NAMES.findall(read.scripts[-1])}
     assert len(wanted) > 20
     assert wanted <= ids
     assert all(tag["href"][1:] in ids for tag in read.of("a"))
@@ -231,21 +203,20 @@ def test_so_many_may_read_at_once_and_not_one_more():
         ]
         for stream in streams:
             stream.readline()
-        assert get(port, "/events")[0].status == 503
+        answer, told = get(port, "/events")
+        assert answer.status == 200  # a browser never asks again after an error
+        assert told.splitlines()[:3] == ["retry: 5000", "event: full", f"data: {server.MOST_READERS}"]
         for stream in streams:
             stream.close()
         give_up = 200
-        while _stream_status(port) == 503 and give_up:
+        while _first_line(port) == b"retry: 5000\n" and give_up:
             give_up -= 1
         assert give_up
 
 
-def _stream_status(port):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request("GET", "/events")
-    status = connection.getresponse().status
-    connection.close()
-    return status
+def _first_line(port):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/events", timeout=10) as stream:
+        return stream.readline()
 
 
 def test_streams_end_with_the_server():
@@ -260,19 +231,14 @@ def test_streams_end_with_the_server():
 # In a browser
 
 
-def _chromium(*flags):
-    assert CHROMIUM is not None
-    command = [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-               "--hide-scrollbars", "--timeout=3000", *flags]  # fmt: skip
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
-
-
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here to draw the page")
 
 
 @needs_browser
 def test_hostile_texts_are_shown_and_do_nothing(site, tmp_path):
-    drawn = _chromium(f"--user-data-dir={tmp_path}", "--dump-dom", f"http://127.0.0.1:{site}/")
+    drawn = chromium(
+        "--timeout=3000", f"--user-data-dir={tmp_path}", "--dump-dom", f"http://127.0.0.1:{site}/"
+    )
     read = Read(drawn)
     assert "<title>Nextbeam live</title>" in drawn
     assert read.of("img") == []
@@ -280,6 +246,38 @@ def test_hostile_texts_are_shown_and_do_nothing(site, tmp_path):
     assert "".join(read.texts).count("onerror=document.title='no'") > 40
     assert len([tag for tag in read.of("li") if tag.get("data-id")]) == 12
     assert 'class="n over"' in drawn
+
+
+@needs_browser
+def test_a_browser_has_nothing_to_complain_of(tmp_path):
+    told = tmp_path / "told"
+    with served() as port:
+        chromium("--timeout=3000", f"--user-data-dir={tmp_path}", "--enable-logging", f"--log-file={told}",
+                 "--dump-dom", f"http://127.0.0.1:{port}/")  # fmt: skip
+    assert [line for line in told.read_text("utf-8").splitlines() if "CONSOLE" in line] == []
+
+
+@needs_browser
+def test_on_a_phone_the_number_that_must_stay_0_and_the_whole_plot_are_in_sight(tmp_path):
+    """The page says itself where they are, by a script that only the test lets in."""
+    look = """<script>
+      const right = (of) => Math.max(...[...document.querySelectorAll(of)].map((e) => e.getBoundingClientRect().right));
+      document.title = [innerWidth, right("td.over"), right("#truth-rows .plot svg")].map(Math.round).join(" ");
+    </script>"""
+    with served() as port:
+        html = get(port)[1]
+    page = tmp_path / "page.html"
+    page.write_text(html.replace("</body>", f"{look}</body>"), "utf-8")
+    flags = [
+        "--window-size=375,900",
+        "--timeout=3000",
+        f"--user-data-dir={tmp_path / 'profile'}",
+        "--dump-dom",
+    ]
+    drawn = chromium(*flags, page.as_uri())
+    width, over, plot = map(int, re.search(r"<title>(\d+) (\d+) (\d+)</title>", drawn).groups())
+    assert 0 < over <= 375 <= width <= 500
+    assert 0 < plot <= 375
 
 
 @needs_browser
@@ -295,6 +293,6 @@ def test_a_browser_draws_the_page(tmp_path, width, scheme):
     ]
     flags += ["--blink-settings=preferredColorScheme=0"] if scheme == "dark" else []
     with served() as port:
-        _chromium(*flags, f"http://127.0.0.1:{port}/")
+        chromium("--timeout=3000", *flags, f"http://127.0.0.1:{port}/")
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert picture.stat().st_size > 60_000
