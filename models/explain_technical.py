@@ -4,31 +4,8 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 
 from models.plan.spec import PlanSpec
+from models.stage_words import STAGES
 from schemas import Candidate, Decision, MessageClass, Offer, Stage
-
-STAGES = {
-    Stage.ACTION_AVAILABILITY: "not available (availability)",
-    Stage.ACTION_EMERGENCY_EXCLUSION: "stopped (kill switch)",
-    Stage.UNIVERSAL_HOLDOUT: "no marketing for this customer (holdout)",
-    Stage.ELIGIBILITY: "not allowed (eligibility)",
-    Stage.APPLICABILITY: "makes no sense now (applicability)",
-    Stage.SUITABILITY: "not right for this customer (suitability)",
-    Stage.ACTION_MATURITY: "too new for this customer (maturity)",
-    Stage.PROPENSITY_THRESHOLDS: "too unlikely (propensity threshold)",
-    Stage.PRIORITY_THRESHOLDS: "worth too little (priority threshold)",
-    Stage.TREATMENT_AVAILABILITY: "no treatment in force (treatment dates)",
-    Stage.TREATMENT_EMERGENCY_EXCLUSION: "channel or treatment stopped (kill switch)",
-    Stage.TREATMENT_ELIGIBILITY: "not in this channel (consent, rules of treatments)",
-    Stage.CHANNEL_AVAILABILITY: "not at this hour (quiet hours)",
-    Stage.TREATMENT_SUPPRESSIONS: "treatment paused after earlier responses (suppression)",
-    Stage.VOLUME_CONSTRAINTS: "not worth the capacity it takes (volume constraint)",
-    Stage.BUNDLING: "not without what goes with it (bundle)",
-    Stage.ACTION_SUPPRESSIONS: "paused after earlier responses (suppression)",
-    Stage.CONTACT_LIMITS: "contacted enough (contact limit)",
-    Stage.CHANNEL_LIMITS: "contacted enough in this channel (contact limit)",
-    Stage.TREATMENT_PLACEMENTS: "has no treatment for the places asked for",
-    Stage.ARBITRATION: "allowed, but worth less than what was offered",
-}
 
 _SILENCE = {
     "universal_holdout": "the customer is in the holdout",
@@ -125,11 +102,11 @@ def _not_offered(decision: Decision, whys: Mapping[str, str]) -> Iterator[str]:
     total = len(ranked) + sum(len(r.actions) for r in decision.removed)
     yield f"Why not the other {total} actions:"
     for stage, removals in groupby(decision.removed, key=lambda r: r.stage):
-        yield f"  {STAGES.get(stage, stage)}"
+        yield f"  {STAGES[stage].full}"
         for removal in removals:
             yield f"    {removal.rule}: {_why(removal.rule, whys)}{', '.join(removal.actions)}"
     for stage, rest in groupby(sorted(ranked, key=_funnel_order), key=lambda c: c.stage):
-        yield f"  {STAGES.get(stage, stage)}"
+        yield f"  {STAGES[stage].full}"
         for rule, candidates in groupby(rest, key=lambda c: c.rule):
             listed = ", ".join(f"{c.action} ({c.priority:.4g})" for c in candidates)
             yield f"    {rule}: {_why(rule, whys)}{listed}" if rule else f"    {listed}"

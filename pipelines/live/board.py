@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from models.explain_customer import explain_to_customer
-from models.explain_technical import STAGES
 from models.plan.compiled import Plan
+from models.stage_words import STAGES
 from pipelines.live.plans import Book, Loads, Plans
 from pipelines.live.rings import Ages, Latest, PerSecond
 from pipelines.live.wire import Received
@@ -186,7 +186,7 @@ class Board:
             if left[stage]:
                 rows.append(
                     {
-                        "stage": STAGES.get(stage, stage.value),
+                        "stage": STAGES[stage].short,
                         "came": come / among,
                         "left": left[stage] / among,
                     }

@@ -2,6 +2,7 @@
 
 from models.reporting.findings import ACCEPTED, MARKETING, SERVICE
 from models.reporting.report import Report
+from models.stage_words import STAGES
 
 MEASURES = {
     MARKETING: "offered marketing",
@@ -9,30 +10,7 @@ MEASURES = {
     ACCEPTED: "marketing taken up",
 }
 
-STEPS = {
-    "ActionAvailability": "not available",
-    "ActionEmergencyExclusion": "stopped by hand",
-    "UniversalHoldout": "held out",
-    "Eligibility": "not allowed",
-    "Applicability": "makes no sense now",
-    "Suitability": "not right for the customer",
-    "ActionModelMaturity": "too new",
-    "ActionPropensityThresholds": "too unlikely",
-    "ArbitrationPriorityThresholds": "worth too little",
-    "TreatmentAvailability": "no treatment",
-    "TreatmentEmergencyExclusionChannel": "channel stopped by hand",
-    "TreatmentEligibilityChannels": "no consent for the channel",
-    "OutboundChannelAvailability": "quiet hours",
-    "ContactPoliciesActionSuppressions": "rested",
-    "TreatmentSuppressions": "treatment rested",
-    "ContactPoliciesActionLimits": "contacted enough",
-    "ContactPoliciesChannelLimits": "channel used enough",
-    "VolumeConstraints": "capacity used up",
-    "BundlingValidity": "incomplete bundle",
-    "TreatmentPlacements": "no place for it",
-    "Arbitration": "others were worth more",
-    "Output": "offered",
-}
+STEPS = {stage.value: words.short for stage, words in STAGES.items()}
 """Stages of the funnel, in words."""
 
 METHOD = (

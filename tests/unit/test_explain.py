@@ -21,8 +21,9 @@ from models.plan.spec import ArmSpec, ContactSpec, ExperimentsSpec, IssueSpec
 from models.propensity.artifact import load
 from models.propensity.scorer import bind
 from models.propensity.sigmoid import propensities
+from models.stage_words import STAGES
 from models.volumes.quotes import RecordedQuotes
-from schemas import Decision, Outcome, OutcomeKind, Signal
+from schemas import Decision, Outcome, OutcomeKind, Signal, Stage
 from schemas.decision import Price
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -253,3 +254,9 @@ def test_a_plan_can_have_the_reasons_of_every_ranked_candidate_recorded():
     for each in decision.ranked:
         largest = [part for part in told[each.action].contributions if part.contribution > 0]
         assert [part for part in each.reasons if part.contribution > 0] == largest[:3]
+
+
+def test_every_stage_has_its_words():
+    assert set(STAGES) == set(Stage)
+    shorts = [words.short for words in STAGES.values()]
+    assert len(set(shorts)) == len(shorts)
