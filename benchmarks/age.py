@@ -11,14 +11,12 @@ for five.
 import argparse
 import os
 import re
-import signal
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +26,7 @@ from models.simulation.feeds import record_of
 from pipelines.live.jobs import job_command
 from pipelines.live.wire import Received, StoppedError, Subscription, Topic, pulled
 from pipelines.local.bigquery import BigQueryEmulator
+from pipelines.local.processes import Child
 from pipelines.local.pubsub import PubsubEmulator
 from pipelines.provisioning import Names, Resources, provision
 from pipelines.provisioning.endpoints import Endpoints
@@ -126,20 +125,11 @@ def impression(decision: Decision) -> Outcome:
     )
 
 
-@contextmanager
-def process(command: Sequence[str], environ: dict[str, str], log: Path, ready: str | None) -> Iterator[int]:
-    """A child that is asked to stop at the end; yields its process id once it says that it is ready."""
-    with log.open("wb") as told:
-        child = subprocess.Popen([sys.executable, *command], env=environ, stdout=told, stderr=told)
-    try:
-        while ready and ready not in log.read_text("utf-8", errors="replace"):
-            if child.poll() is not None:
-                raise RuntimeError(log.read_text("utf-8", errors="replace")[-2000:])
-            time.sleep(0.1)
-        yield child.pid
-    finally:
-        child.send_signal(signal.SIGINT)
-        child.wait(60)
+def started(name: str, command: Sequence[str], environ: dict[str, str], log: Path, ready: str = "") -> Child:
+    """A Python program that runs, and has said that it is ready; it ends with the context."""
+    child = Child(name, [sys.executable, *command], log, environ=environ, grace_s=60.0)
+    child.wait_until(lambda: ready in log.read_text("utf-8", errors="replace"), limit_s=120.0)
+    return child
 
 
 def cpu_s(pid: int) -> float:
@@ -156,9 +146,9 @@ def measure(bench: Bench, rate: float, args: argparse.Namespace, folder: Path) -
     job = job_command(names, args.plan, tables=bench.endpoints.bigquery is not None)
     source = ["-m", "pipelines.cli", "signals", "--rate", str(rate), "--customers", str(args.customers)]
     source += ["--prefix", names.prefix, "--plan", args.plan, "--for", str(args.seconds)]
-    with process(job, environ, folder / f"job{rate:.0f}.log", READY) as pid:
-        begun = time.time()
-        with process(source, environ, folder / f"source{rate:.0f}.log", None):
+    with started("the job", job, environ, folder / f"job{rate:.0f}.log", READY) as running:
+        begun, pid = time.time(), running.pid
+        with started("the source", source, environ, folder / f"source{rate:.0f}.log"):
             time.sleep(_WARM_S)
             before, since, outcomes = cpu_s(pid), time.time(), bench.seen.outcomes
             time.sleep(max(args.seconds - _WARM_S, 1.0))
