@@ -1,6 +1,5 @@
 """Builds run here: their real scripts, in their order, with a cloud that answers as a test says and keeps its calls."""
 
-import json
 import os
 import re
 import shutil
@@ -33,41 +32,42 @@ QUICK = {
     "PAPER_S": "0",
 }
 
-_FAKE = """#!{python} -IS
-import json, os, re, shutil, sys
-from pathlib import Path
-home, name, given = Path({home!r}), Path(sys.argv[0]).name, sys.argv[1:]
-said = " ".join([name, *given])
-with (home / "calls").open("a") as log:
-    log.write(said + "\\n")
-if name == "python" and given[:1] == ["-c"]:
-    os.execv({python!r}, [{python!r}, *given])
-def write():
-    for flag, value in zip(given, given[1:]):
-        if flag in ("--out", "--output") and value.endswith(".json"):
-            Path(value).write_text("{{}}")
-    for each in given:
-        if each.startswith("-out="):
-            Path(each[5:]).write_text("a plan")
-local = lambda each: home / "bucket" / each[5:] if each.startswith("gs://") else Path(each)
-for number, (pattern, out, code, times) in enumerate(json.loads((home / "answers").read_text())):
-    used = home / f"used-{{number}}"
-    count = int(used.read_text()) if used.exists() else 0
-    if re.search(pattern, said) and (times == 0 or count < times):
-        used.write_text(str(count + 1))
-        print(out, end="")
-        write()
-        sys.exit(code)
-if name == "gcloud" and given[:2] == ["storage", "cp"]:
-    *sources, target = given[2:]
-    for source in sources:
-        if not local(source).is_file():
-            sys.exit(f"no {{source}}")
-        to = local(target)
-        to = to / Path(source).name if target.endswith("/") else to
-        to.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(local(source), to)
-write()
+_FAKE = r"""#!/bin/bash
+# A tool that keeps how it was called, and answers as `answers` says: pattern, output, exit, how often.
+name=${0##*/} home=@home@
+printf '%s\n' "$name $*" >> "$home/calls"
+[ "$name $1" = "python -c" ] && exec @python@ "$@"
+place() { case $1 in gs://*) echo "$home/bucket/${1#gs://}" ;; *) echo "$1" ;; esac; }
+written() {
+  local flag=
+  for each; do
+    case "$flag $each" in "--out "*.json | "--output "*.json) echo -n '{}' > "$each" ;; esac
+    case $each in -out=*) echo -n "a plan" > "${each#-out=}" ;; esac
+    flag=$each
+  done
+}
+number=0
+while IFS='|' read -r pattern output code times; do
+  number=$((number + 1)) used=0
+  [[ "$name $*" =~ $pattern ]] || continue
+  [ -f "$home/used-$number" ] && used=$(< "$home/used-$number")
+  [ "$times" = 0 ] || [ "$used" -lt "$times" ] || continue
+  echo $((used + 1)) > "$home/used-$number"
+  printf '%b' "$output"
+  written "$@"
+  exit "$code"
+done < "$home/answers"
+if [ "$name $1 $2" = "gcloud storage cp" ]; then
+  target=${!#}
+  for source in "${@:3:$#-3}"; do
+    to=$(place "$target")
+    case $to in */) to=$to${source##*/} ;; esac
+    [ -f "$(place "$source")" ] || exit 1
+    mkdir -p "${to%/*}"
+    cp "$(place "$source")" "$to"
+  done
+fi
+written "$@"
 """
 
 ALWAYS = (
@@ -113,7 +113,7 @@ class Cloud:
         own.append(self.root / ".venv-infra" / "tools" / "bin" / "cyclonedx-py")
         own.append(self.root / ".venv-infra" / "audit" / "bin" / "pip-audit")
         for path in [*tools, *own, self.root / "deploy" / "build.sh"]:
-            path.write_text(_FAKE.format(python=sys.executable, home=str(self.home)))
+            path.write_text(_FAKE.replace("@python@", sys.executable).replace("@home@", str(self.home)))
             path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
     @property
@@ -144,7 +144,11 @@ class Cloud:
 
     def script(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run one script."""
-        (self.home / "answers").write_text(json.dumps([*self.before, *ALWAYS]))
+        lines = [
+            "|".join([pattern, out.replace("\n", "\\n"), str(code), str(times)])
+            for pattern, out, code, times in [*self.before, *ALWAYS]
+        ]
+        (self.home / "answers").write_text("\n".join(lines) + "\n")
         path = f"{self.home / 'bin'}:/usr/bin:/bin"
         return subprocess.run(
             command,

@@ -19,7 +19,7 @@ PLANTED = {
     "private-key": "-----BEGIN EC PRIVATE" + " KEY-----\nMHcCAQEEIPq\n-----END EC PRIVATE" + " KEY-----\n",
     "password": 'database_password = "' + "correct-horse-" + 'battery-9"\n',
     "aws": 'aws = "AKIA' + 'QYLPMN5HHHFPZAM2"\n',
-    "github": 'token = "ghp_' + "wWPw5k4aXcaT4fNP0UcnZwJUVFk6LO0pINUx" + '"\n',
+    "github": 'token = "ghp_' + "wWPw5k4aXcaT4f" + "NP0UcnZwJUVFk6LO0pINUx" + '"\n',
     "url": 'url = "https://user:' + 'p4ssw0rdverylong@example.com/x"\n',
     "random": 'value = "' + base64.b64encode(bytes((i * 37 + 11) % 256 for i in range(48))).decode() + '"\n',
 }
