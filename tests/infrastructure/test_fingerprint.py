@@ -111,7 +111,7 @@ BASE = small_job()
         ({"before": True}, INFO, "Look: new"),
         ({"side": True}, INFO, "Look: new"),
     ],
-    ids=lambda value: str(value) if isinstance(value, dict) else "",
+    ids=lambda value: "+".join(value) if isinstance(value, dict) else "",
 )
 def test_each_kind_of_change_is_named(change, severity, told):
     found = changes(BASE, small_job(**change))

@@ -92,6 +92,42 @@ def test_an_error_that_is_discreet_stays_as_it_is():
         discreet(step)()
 
 
+class _Base(DiscreetFn):
+    def start_bundle(self):
+        raise PlanError(())
+
+
+class _CallsItsBase(_Base):
+    def start_bundle(self):
+        super().start_bundle()
+
+
+def _generating():
+    yield from discreet(_raising)()
+
+
+def _raising():
+    raise StepError("said by us")
+
+
+@pytest.mark.parametrize(
+    ("step", "kind"),
+    [
+        pytest.param(lambda: _CallsItsBase().start_bundle(), PlanError, id="called-by-another-method"),
+        pytest.param(lambda: list(discreet(_generating)()), StepError, id="within-a-generator"),
+        pytest.param(lambda: Discreet(_raising)(), StepError, id="function"),
+    ],
+)
+def test_whatever_fails_a_bundle_is_told_of_once_each_time(step, kind, caplog):
+    """Somebody is paged by that line, and by nothing else."""
+    for times in (1, 2, 3):
+        with pytest.raises(kind):
+            step()
+        lines = [record.getMessage() for record in caplog.records]
+        assert len(lines) == times
+        assert f'"event": "step_failed", "error": "{kind.__name__}"' in lines[-1]
+
+
 def _classes():
     for module in pkgutil.walk_packages(transforms.__path__, "transforms."):
         for _, found in inspect.getmembers(import_module(module.name), inspect.isclass):
@@ -103,7 +139,11 @@ MAPS = ("beam.Map", "beam.FlatMap", "beam.Filter")
 FUNCTIONS = ("setup", "start_bundle", "process", "finish_bundle", "teardown", "expire")
 
 
-@pytest.mark.parametrize("dofn", set(_classes()) - {DiscreetFn}, ids=lambda dofn: dofn.__name__)
+@pytest.mark.parametrize(
+    "dofn",
+    sorted(set(_classes()) - {DiscreetFn}, key=lambda dofn: dofn.__name__),
+    ids=lambda dofn: dofn.__name__,
+)
 def test_every_step_of_ours_is_discreet(dofn):
     assert issubclass(dofn, DiscreetFn)
     own = [name for name in FUNCTIONS if name in vars(dofn)]
