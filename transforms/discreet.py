@@ -27,6 +27,7 @@ class StepError(RuntimeError):
 
 _OURS = (StepError, PlanError, ArtifactError)
 """Errors whose texts are about the bank's own files."""
+_TOLD = "_nextbeam_told"
 
 
 def discreet(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -81,12 +82,15 @@ class Discreet:
 
 
 def _withheld(error: Exception) -> Exception:
-    if isinstance(error, _OURS):
+    """What to raise instead. Whatever fails a bundle is told of, as somebody is paged by that, but only once."""
+    if getattr(error, _TOLD, False):  # by a method that this one has called
         return error
-    where = _where(error)
-    kind = type(error).__name__
+    where, kind = _where(error), type(error).__name__
     tell("step_failed", error=kind, where=where)
-    told = StepError(f"{kind} at {where}; its text is withheld, as it may repeat personal data")
+    told = error
+    if not isinstance(error, _OURS):
+        told = StepError(f"{kind} at {where}; its text is withheld, as it may repeat personal data")
+    setattr(told, _TOLD, True)
     return told.with_traceback(error.__traceback__)
 
 
