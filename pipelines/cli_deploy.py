@@ -154,7 +154,7 @@ def _fingerprint(args: argparse.Namespace, rest: list[str]) -> int:
     if args.out == "-":
         print(text, end="")
     else:
-        Path(args.out).write_text(text, "utf-8")
+        _write_text(text, args.out)
         print(
             f"{len(found.steps)} steps, {sum(step.keyed for step in found.steps.values())} of them keep something"
         )
@@ -188,7 +188,14 @@ def _write(document: object, name: str) -> None:
     if name == "-":
         print(text, end="")
     else:
+        _write_text(text, name)
+
+
+def _write_text(text: str, name: str) -> None:
+    try:
         Path(name).write_text(text, "utf-8")
+    except OSError as error:
+        raise UsageError(f"--out: {name!r} cannot be written ({error})") from None
 
 
 def _update_check(args: argparse.Namespace, _: list[str]) -> int:

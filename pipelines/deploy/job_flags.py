@@ -40,7 +40,14 @@ class JobFlags:
         ours, rest = parser.parse_known_args(list(flags))
         if not any(flag.startswith("--runner") for flag in rest):
             rest = [*rest, "--runner=DataflowRunner"]
-        options = beam_options(rest, streaming=True)
+        try:
+            options = beam_options(rest, streaming=True)
+        except (
+            AttributeError,
+            TypeError,
+            ValueError,
+        ) as error:  # JSON of another shape than Beam takes for granted
+            raise UsageError(f"a flag of Beam cannot be read: {error}") from error
         if not on_dataflow(options.view_as(StandardOptions).runner):
             raise UsageError("--runner: this is about jobs for DataflowRunner")
         told = options.get_all_options(drop_default=True)

@@ -9,6 +9,7 @@ from google.auth.exceptions import GoogleAuthError
 from requests import RequestException, Session
 
 from pipelines.deploy.job_flags import JobFlags
+from pipelines.deploy.settings import STATE_KEY, labels_of
 from pipelines.deploy.template import stream_options
 from pipelines.locate import UsageError
 
@@ -27,7 +28,6 @@ _ENVIRONMENT: dict[str, str] = {
     "num_workers": "numWorkers",
     "machine_type": "machineType",
     "sdk_container_image": "sdkContainerImage",
-    "experiments": "additionalExperiments",
 }
 """Options of Beam, and what the API calls them."""
 _ELSEWHERE = {
@@ -40,6 +40,7 @@ _ELSEWHERE = {
     "transform_name_mapping",
     "labels",
     "use_public_ips",
+    "experiments",
 }
 """Options that are said at another place of the request."""
 
@@ -85,7 +86,10 @@ def _parameters(job: JobFlags) -> dict[str, str]:
 def _environment(job: JobFlags) -> Body:
     said = job.told
     made: Body = {name: said[option] for option, name in _ENVIRONMENT.items() if said.get(option)}
-    labels = dict(label.split("=", 1) for label in said.get("labels") or [])
+    # The launcher would add it itself; here it is seen by who approves.
+    experiments = said.get("experiments") or []
+    made["additionalExperiments"] = [*experiments, *([STATE_KEY] if STATE_KEY not in experiments else [])]
+    labels = labels_of(said.get("labels"))
     if labels:
         made["additionalUserLabels"] = labels
     more = list(_pipeline_options(said))

@@ -2,23 +2,27 @@
 
 import io
 import json
-import socket
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
+from unittest import mock
 
-from apache_beam.options.pipeline_options import TestOptions
+from apache_beam.options.pipeline_options import PipelineOptions, TestOptions
 from apache_beam.portability.api import beam_runner_api_pb2 as beam_api
 from apache_beam.runners.dataflow.internal import apiclient
 from apache_beam.runners.internal.names import STAGED_PIPELINE_FILENAME
 
 from pipelines.deploy.job_flags import JobFlags
+from pipelines.deploy.network import no_network
 from pipelines.launch import checked_plan
-from pipelines.locate import find_plan
+from pipelines.locate import UsageError, find_plan
+from pipelines.stream_flags import StreamConfig
 from pipelines.streaming import start
 from transforms.plan_source import standing_in
+
+RUNNING = "ID-OF-THE-JOB-THAT-RUNS"
+"""What stands for it in the request of an update: only Dataflow knows it, and the launcher asks."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +63,23 @@ def build_request(flags: Sequence[str], plan: str) -> JobRequest:
     described = JobFlags.of(flags)
     options, config = described.options, described.config
     options.view_as(TestOptions).dry_run = True
-    with no_network(), standing_in(config.plan, checked_plan(find_plan(plan))):
-        job: apiclient.Job = start(config, options).job  # type: ignore[attr-defined]
-        job.options.view_as(TestOptions).dry_run = False
-        client = _Unsent(job)
-        client.create_job_description(job)
+    java = config.dataset is not None and config.method == "storage_write_api"
+    with no_network(services_here=java), standing_in(config.plan, checked_plan(find_plan(plan))):
+        client, job = _described(config, options)
     graph = beam_api.Pipeline.FromString(client.staged[_graph_of(client.staged)])
     return JobRequest(json.loads(job.json()), graph, client.staged)
+
+
+def _described(config: StreamConfig, options: PipelineOptions) -> "tuple[_Unsent, apiclient.Job]":
+    try:
+        with mock.patch.object(apiclient.Job, "job_id_for_name", return_value=RUNNING):
+            job: apiclient.Job = start(config, options).job  # type: ignore[attr-defined]
+            job.options.view_as(TestOptions).dry_run = False
+            client = _Unsent(job)
+            client.create_job_description(job)
+    except (ValueError, ImportError, RuntimeError) as error:
+        raise UsageError(f"Beam refuses it: {error}") from error
+    return client, job
 
 
 def _graph_of(staged: dict[str, bytes]) -> str:
@@ -88,27 +102,3 @@ class _Unsent(apiclient.DataflowApplicationClient):
         """Keep the file."""
         data = Path(source).read_bytes() if isinstance(source, str) else source.read()
         self.staged[f"{folder}/{name}"] = data
-
-
-class NetworkUsedError(RuntimeError):
-    """Something wanted to reach another machine while the network was off."""
-
-
-@contextmanager
-def no_network() -> Iterator[None]:
-    """Within, nothing in this process reaches another machine."""
-    before = {name: getattr(socket.socket, name) for name in ("connect", "connect_ex", "sendto")}
-    lookup = socket.getaddrinfo
-
-    def refuse(*to: Any, **_: Any) -> NoReturn:
-        raise NetworkUsedError(f"the network is off, and {to[-1]!r} was asked for")
-
-    for name in before:
-        setattr(socket.socket, name, refuse)
-    socket.getaddrinfo = refuse
-    try:
-        yield
-    finally:
-        socket.getaddrinfo = lookup
-        for name, method in before.items():
-            setattr(socket.socket, name, method)

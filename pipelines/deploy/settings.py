@@ -1,23 +1,24 @@
 """What a job on Dataflow is told: what we set for it, and what the operator has to; refused whole if it is unsafe."""
 
+import ast
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from apache_beam.options.pipeline_options import (
-    CrossLanguageOptions,
     DebugOptions,
     GoogleCloudOptions,
     PipelineOptions,
     SetupOptions,
-    TypeOptions,
     WorkerOptions,
 )
 
 import models
+from pipelines.deploy.image import BY_DIGEST
+from pipelines.deploy.refusals import ELEMENT_TIMEOUT_MIN, refused
 from pipelines.deploy.release import release
 from pipelines.locate import UsageError
 from pipelines.stream_flags import StreamConfig
@@ -26,20 +27,19 @@ IMAGE = "NEXTBEAM_IMAGE"
 """Set in our image: there, a path names the same file for the launcher and for the workers."""
 EXPANSION_SERVICE = "sdks:java:io:google-cloud-platform:expansion-service:build"
 """Beam's name for the service that knows the Storage Write API."""
-ELEMENT_TIMEOUT_MIN = 20
-"""Longer than a bundle waits for BigQuery, which is no reason to end a worker."""
-
 EXACTLY_ONCE = "streaming_mode_exactly_once"
+STATE_KEY = "enable_kms_on_streaming_engine"
+"""Without it a key of ours is that of disks only, and the state of customers is not on them."""
 NO_FREEZE = "disable_logging_submission_environment"
 """Without it the launcher stages a list of its packages, for workers to log."""
 
-_DIGEST = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")
 _ACCOUNT = re.compile(r"[a-z][a-z0-9-]+@[a-z0-9.-]+\.iam\.gserviceaccount\.com")
 _KEY = re.compile(r"projects/[^/]+/locations/(?P<place>[^/]+)/keyRings/[^/]+/cryptoKeys/[^/]+")
 _SUBNET = re.compile(
     r"(https://www\.googleapis\.com/compute/v1/)?(projects/[^/]+/)?regions/(?P<place>[^/]+)/subnetworks/[^/]+"
 )
-_ENDPOINT = re.compile(r"https://([a-z0-9-]+\.)*googleapis\.com/?")
+_FOLDER = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/[^/\s]+)+/?")
+_LABEL = re.compile(r"[a-z][a-z0-9_-]{0,62}=[a-z0-9_-]{0,63}")
 
 
 def on_dataflow(runner: str | None) -> bool:
@@ -63,15 +63,41 @@ def settle(options: PipelineOptions) -> None:
         worker.use_public_ips = False
     if worker.element_processing_timeout_minutes is None:
         worker.element_processing_timeout_minutes = ELEMENT_TIMEOUT_MIN
-    if not debug.lookup_experiment(NO_FREEZE):
-        debug.add_experiment(NO_FREEZE)
+    for experiment in (NO_FREEZE, STATE_KEY):
+        if not debug.lookup_experiment(experiment):
+            debug.add_experiment(experiment)
     modes = [each for each in cloud.dataflow_service_options or [] if each.startswith("streaming_mode_")]
     if not modes:
         cloud.dataflow_service_options = [*(cloud.dataflow_service_options or []), EXACTLY_ONCE]
     labels = {"app": "nextbeam", "release": release().replace(".", "-")}
     given = list(cloud.labels or [])
-    named = {label.split("=", 1)[0] for label in given}
+    named = labels_of(given)
     cloud.labels = given + [f"{name}={value}" for name, value in labels.items() if name not in named]
+
+
+def labels_of(given: Sequence[str] | None) -> dict[str, str]:
+    """Labels as Beam reads them: `name=value`, or a dict as the launcher of a template writes it.
+
+    Raises:
+      UsageError: One is neither.
+    """
+    found: dict[str, str] = {}
+    for label in given or ():
+        if "{" in label:
+            found |= _labels_in(label)
+        elif "=" in label:
+            name, value = label.split("=", 1)
+            found[name] = value
+        else:
+            raise UsageError(f"--labels: {label!r} is not NAME=VALUE")
+    return found
+
+
+def _labels_in(text: str) -> dict[str, str]:
+    try:
+        return {str(name): str(value) for name, value in ast.literal_eval(text).items()}
+    except (ValueError, SyntaxError, AttributeError):
+        raise UsageError(f"--labels: {text!r} is not NAME=VALUE") from None
 
 
 def check(options: PipelineOptions, config: StreamConfig) -> None:
@@ -84,7 +110,10 @@ def check(options: PipelineOptions, config: StreamConfig) -> None:
     Raises:
       UsageError: Something is missing or unsafe.
     """
-    found = [*_of_flags(options), *_of_job(options, config)]
+    given = options.get_all_options()
+    found = list(_of_shape(given))
+    if not found:
+        found = [*_of_flags(given), *refused(given), *_of_job(given, config)]
     if found:
         raise UsageError("not fit for Dataflow:" + "".join(f"\n  {each}" for each in found))
 
@@ -112,7 +141,7 @@ _RULES = (
         re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?").fullmatch,
         "is no name of a job: lower case, digits and hyphens, 63 at most",
     ),
-    _Rule("temp_location", "a folder of a bucket", re.compile(r"gs://.+").fullmatch, "is not gs://..."),
+    _Rule("temp_location", "a folder of a bucket", _FOLDER.fullmatch, "is not gs://BUCKET/FOLDER"),
     _Rule(
         "service_account_email",
         "workers have an identity of their own, not the project's default",
@@ -134,15 +163,14 @@ _RULES = (
     _Rule(
         "sdk_container_image",
         "workers run the image that was tested",
-        _DIGEST.fullmatch,
-        "names no digest (...@sha256:...): a tag can be moved while the job runs",
+        BY_DIGEST.fullmatch,
+        "names no digest (HOST/PROJECT/REPOSITORY/NAME@sha256:...): a tag can be moved while the job runs",
     ),
     _Rule("max_num_workers", "it is the cap of what the job can cost", str.isdecimal, "is no number"),
 )
 
 
-def _of_flags(options: PipelineOptions) -> Iterator[str]:
-    given = options.get_all_options()
+def _of_flags(given: Mapping[str, Any]) -> Iterator[str]:
     for rule in _RULES:
         value = given.get(rule.flag)
         if not value:
@@ -154,48 +182,25 @@ def _of_flags(options: PipelineOptions) -> Iterator[str]:
         place = form.fullmatch(given.get(flag) or "")
         if region and place and place["place"] != region:
             yield f"--{flag}: it is in {place['place']}, the job in {region}"
-    yield from _unsafe(options)
+    staging = given["staging_location"]
+    if staging and not _FOLDER.fullmatch(staging):
+        yield f"--staging_location: {staging!r} is not gs://BUCKET/FOLDER; leave it out, and it is --temp_location"
+    for name, value in labels_of(given["labels"]).items():
+        if not _LABEL.fullmatch(f"{name}={value}"):
+            yield f"--labels: {name}={value} is not NAME=VALUE, in lower case: letters, digits, _ and -"
 
 
-def _unsafe(options: PipelineOptions) -> Iterator[str]:
-    cloud, debug = options.view_as(GoogleCloudOptions), options.view_as(DebugOptions)
-    setup, worker = options.view_as(SetupOptions), options.view_as(WorkerOptions)
-    types = options.view_as(TypeOptions)
-    experiments, services = debug.experiments or [], cloud.dataflow_service_options or []
-    timeout = worker.element_processing_timeout_minutes
-    wrong = {
-        "--use_public_ips: workers would have public addresses": worker.use_public_ips,
-        f"--sdk_location={setup.sdk_location}: something would be installed as workers start; leave it out": (
-            setup.sdk_location != "container"
-        ),
-        "--setup_file, --requirements_file, --extra_package: something would be installed as workers start; "
-        "build it into the image": setup.setup_file or setup.requirements_file or setup.extra_packages,
-        "--prebuild_sdk_container_engine: the image is built and scanned before": setup.prebuild_sdk_container_engine,
-        "--save_main_session: classes come from the image, and nothing of the launcher's is pickled": (
-            setup.save_main_session
-        ),
-        "at least once: a message that comes twice would count twice in a ledger; leave the mode out": any(
-            "at_least_once" in each for each in [*experiments, *services]
-        ),
-        "--enable_hot_key_logging: keys are customers, and would be in the logs": cloud.enable_hot_key_logging,
-        "--experiments=enable_data_sampling: customers' events would be shown in the console": (
-            debug.lookup_experiment("enable_data_sampling")
-        ),
-        "--flexrs_goal is for batches": cloud.flexrs_goal,
-        "--no_auth: the job would be nobody's": cloud.no_auth,
-        f"--dataflow_endpoint: {cloud.dataflow_endpoint!r} is not of Google": not _ENDPOINT.fullmatch(
-            cloud.dataflow_endpoint
-        ),
-        "--allow_non_deterministic_key_coders, --allow_unsafe_triggers: the graph needs neither": (
-            types.allow_non_deterministic_key_coders or types.allow_unsafe_triggers
-        ),
-        f"--element_processing_timeout_minutes={timeout}: a bundle may wait longer than that for BigQuery; "
-        f"say {ELEMENT_TIMEOUT_MIN} or more": (timeout or 0) < ELEMENT_TIMEOUT_MIN,
-    }
-    yield from (text for text, found in wrong.items() if found)
+def _of_shape(given: Mapping[str, Any]) -> Iterator[str]:
+    """What Beam reads as JSON and does not look at."""
+    for flag in ("transform_name_mapping", "sdk_harness_log_level_overrides", "beam_services"):
+        value = given[flag]
+        if value is not None and not (
+            isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
+        ):
+            yield f"--{flag}: {value!r} is no JSON of names to texts"
 
 
-def _of_job(options: PipelineOptions, config: StreamConfig) -> Iterator[str]:
+def _of_job(given: Mapping[str, Any], config: StreamConfig) -> Iterator[str]:
     if not config.plan.startswith("gs://"):
         yield f"--plan: {config.plan!r} is not gs://...: workers read the plan themselves, and again when it changes"
     if not config.keys:
@@ -207,11 +212,11 @@ def _of_job(options: PipelineOptions, config: StreamConfig) -> Iterator[str]:
     if config.mapping and Path(models.__file__).parent not in config.mapping.resolve().parents:
         yield f"--mapping: {str(config.mapping)!r} is not in the image; name one that is shipped"
     if config.dataset and config.method == "storage_write_api":
-        yield from _of_storage_write(options)
+        yield from _of_storage_write(given)
 
 
-def _of_storage_write(options: PipelineOptions) -> Iterator[str]:
-    jar = (options.view_as(CrossLanguageOptions).beam_services or {}).get(EXPANSION_SERVICE)
+def _of_storage_write(given: Mapping[str, Any]) -> Iterator[str]:
+    jar = (given["beam_services"] or {}).get(EXPANSION_SERVICE)
     if not jar or not Path(jar).is_file():
         yield (
             "--bigquery_method=storage_write_api: Beam would download the jar of its Java sink (beam-sdks-java-io-"
@@ -221,8 +226,8 @@ def _of_storage_write(options: PipelineOptions) -> Iterator[str]:
         )
     if not shutil.which("java") and not os.environ.get("JAVA_HOME"):
         yield "--bigquery_method=storage_write_api: there is no Java here to run the jar with"
-    overrides = options.view_as(WorkerOptions).sdk_harness_container_image_overrides or []
-    if not any("java" in each and _DIGEST.fullmatch(each.partition(",")[2]) for each in overrides):
+    overrides = given["sdk_harness_container_image_overrides"] or []
+    if not any("java" in each and BY_DIGEST.fullmatch(each.partition(",")[2]) for each in overrides):
         yield (
             "--bigquery_method=storage_write_api: workers would pull Beam's Java image by its tag; "
             "say --sdk_harness_container_image_overrides='.*java.*,IMAGE@sha256:...'"

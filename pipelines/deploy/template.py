@@ -4,11 +4,11 @@ Google's own builder of specs leaves out that a template streams, and in which m
 """
 
 import argparse
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from pipelines.amounts import Amount
+from pipelines.deploy.image import BY_DIGEST
 from pipelines.flags import add_arguments
 from pipelines.locate import UsageError
 from pipelines.stream_flags import (
@@ -28,7 +28,6 @@ DESCRIPTION = (
     "Decides the next best action for each signal of a customer, and publishes decisions and feedback; "
     "rows of both go to BigQuery."
 )
-IMAGE = re.compile(r"[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9._-]+)+@sha256:[0-9a-f]{64}")
 
 _ELSEWHERE = {"signals", "outcomes", "out", "metrics_port"}
 """Flags of a run between files, and of a job on one machine."""
@@ -45,7 +44,7 @@ def container_spec(image: str) -> Spec:
     Raises:
       UsageError: The image has no digest.
     """
-    if not IMAGE.fullmatch(image):
+    if not BY_DIGEST.fullmatch(image):
         raise UsageError(f"--image: {image!r} is not REGISTRY/NAME@sha256:DIGEST: a tag can be moved")
     return {
         "image": image,

@@ -130,7 +130,10 @@ def test_dataflow_knows_every_field_of_a_launch():
     assert violations("dataflow.v1b3", "LaunchFlexTemplateRequest", body) == []
     parameter = body["launchParameter"]
     assert (parameter["update"], parameter["transformNameMappings"]) == (True, {"Old": "New"})
-    assert parameter["environment"]["additionalExperiments"] == ["use_network_tags=worker"]
+    assert parameter["environment"]["additionalExperiments"] == [
+        "enable_kms_on_streaming_engine",
+        "use_network_tags=worker",
+    ]
     assert parameter["environment"]["numWorkers"] == 2
     assert body["validateOnly"] is True
 
@@ -161,6 +164,7 @@ def test_a_launch_says_all_that_the_flags_say():
         "--subnetwork",
         "--sdk_container_image",
         "--max_num_workers",
+        "--experiments",
         "--labels",
     }
     assert told == ours | beams
@@ -174,6 +178,13 @@ def test_options_of_beam_without_a_place_come_back_as_they_were():
     read = beam_options(options).get_all_options()
     assert (read["disk_size_gb"], read["element_processing_timeout_minutes"]) == (50, 30)
     assert read["enable_bucket_read_metric_counter"] is True
+
+
+def test_a_launch_says_that_state_is_under_our_key_though_the_flags_do_not():
+    body = launch_body(JobFlags.of(flags(without=("experiments",))), SPEC)
+    assert body["launchParameter"]["environment"]["additionalExperiments"] == [
+        "enable_kms_on_streaming_engine"
+    ]
 
 
 def test_keys_in_a_file_are_sent_and_not_its_name(tmp_path):

@@ -5,17 +5,25 @@ import json
 import os
 import re
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
+import grpc
+import grpc.aio
 import pytest
 from apache_beam.runners.dataflow.dataflow_runner import DataflowPipelineResult
-from deployed_job import PLAN, changed, deployed, flags
+from deployed_job import FLAGS, PLAN, ROOT, changed, deployed, flags
 from discovery import violations
 from google.cloud.dataflow import Job
 
 from pipelines import streaming
+from pipelines.cli import main
 from pipelines.decisioning import main as job_main
-from pipelines.deploy.request import NetworkUsedError, build_request, no_network
-from pipelines.deploy.settings import ELEMENT_TIMEOUT_MIN, EXPANSION_SERVICE
+from pipelines.deploy.image import BY_DIGEST
+from pipelines.deploy.job_flags import JobFlags
+from pipelines.deploy.network import NetworkUsedError, no_network
+from pipelines.deploy.refusals import ELEMENT_TIMEOUT_MIN, REFUSALS, refused
+from pipelines.deploy.request import RUNNING, build_request
+from pipelines.deploy.settings import EXPANSION_SERVICE
 from pipelines.flags import add_arguments
 from pipelines.locate import UsageError
 from pipelines.options import beam_options
@@ -129,6 +137,39 @@ def test_a_job_without_what_production_needs_is_refused(missing, why):
     [
         ("--use_public_ips", "public addresses"),
         ("--use_public_ips=true", "public addresses"),
+        ("--network=default", "the subnetwork says"),
+        ("--worker_region=us-central1", "stay in --region=europe-west2"),
+        ("--worker_zone=us-central1-a", "stay in --region=europe-west2"),
+        ("--worker_zone=europe-west23-a", "stay in --region=europe-west2"),
+        ("--zone=us-central1-a", "stay in --region=europe-west2"),
+        ("--pubsub_root_url=http://127.0.0.1:1", "not of Google"),
+        ("--impersonate_service_account=a@p.iam.gserviceaccount.com", "approved for"),
+        ("--files_to_stage=x.py", "as workers start"),
+        ("--worker_harness_container_image=x:latest", "the old name"),
+        ("--sdk_harness_container_image_overrides=.*,x:latest", "can be moved"),
+        ("--pickle_library=dill", "cloudpickle"),
+        ("--experiments=enable_streaming_java_runner", "runner v2"),
+        ("--create_from_snapshot=s", "docs/dataflow.md"),
+        ('--transform_name_mapping={"Old": "New"}', "for an update"),
+        ('--transform_name_mapping=["Old"]', "no JSON of names"),
+        ("--transform_name_mapping={", "--transform_name_mapping"),
+        ("--sdk_harness_log_level_overrides=[1]", "cannot be read"),
+        ('--sdk_harness_log_level_overrides={"apache_beam":"DEBUG"}', "customers' events"),
+        ('--sdk_harness_log_level_overrides={"apache_beam":5}', "no JSON of names"),
+        ("--default_sdk_harness_log_level=DEBUG", "customers' events"),
+        ("--default_sdk_harness_log_level=10", "customers' events"),
+        ("--default_sdk_harness_log_level=LOUD", "customers' events"),
+        ("--runtime_type_check", "repeat elements"),
+        ("--performance_runtime_type_check", "repeat elements"),
+        ("--profile_cpu", "in memory"),
+        ("--profile_memory", "in memory"),
+        ("--profile_location=gs://b/x", "in memory"),
+        ("--profiler_agent=tcmalloc", "in memory"),
+        ("--num_workers=999", "at most the 10"),
+        ("--num_workers=0", "at least 1"),
+        ("--labels=BAD", "is not NAME=VALUE"),
+        ("--labels=Bad=1", "in lower case"),
+        ("--labels={bad", "is not NAME=VALUE"),
         ("--setup_file=./setup.py", "as workers start"),
         ("--requirements_file=requirements.txt", "as workers start"),
         ("--extra_package=x.tar.gz", "as workers start"),
@@ -154,6 +195,92 @@ def test_a_job_that_is_unsafe_is_refused(more, why):
         build_request(flags(more), PLAN)
 
 
+def test_every_refusal_is_tried():
+    """By the table above, but for what we set ourselves: a rule that nothing breaks would be none."""
+    marks = test_a_job_that_is_unsafe_is_refused.pytestmark
+    [tried] = [mark.args[1] for mark in marks if mark.name == "parametrize"]
+    given = JobFlags.of(flags()).options.get_all_options()
+    texts = [rule.text.format_map(given) for rule in REFUSALS]
+    untried = [text for text in texts if not any(why in text for _, why in tried)]
+    assert [text.partition(" ")[0] for text in untried] == ["--experiments=enable_kms_on_streaming_engine"]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "--worker_zone=europe-west2-b",
+        "--worker_region=europe-west2",
+        "--default_sdk_harness_log_level=WARNING",
+        "--default_sdk_harness_log_level=30",
+        '--sdk_harness_log_level_overrides={"apache_beam":"ERROR"}',
+        "--num_workers=10",
+        "--disk_size_gb=50",
+        "--autoscaling_algorithm=NONE",
+        "--dataflow_service_options=min_num_workers=2",
+        "--labels={'goog-template': 'x', 'y': '1'}",
+    ],
+)
+def test_a_job_that_is_safe_is_not_refused(more):
+    JobFlags.of(flags(more))
+
+
+def test_the_state_of_customers_is_under_our_key_whatever_is_said():
+    """Only disks would be, without the experiment."""
+    assert "enable_kms_on_streaming_engine" in deployed().environment["experiments"]
+    options = JobFlags.of(flags(without=("experiments",))).options
+    given = options.get_all_options()
+    assert "enable_kms_on_streaming_engine" in given["experiments"]
+    [told] = refused({**given, "experiments": ["beam_fn_api"]})
+    assert "would not be under your key" in told
+
+
+def test_what_an_image_is_called_is_said_once_for_python_and_terraform():
+    text = (ROOT / "terraform" / "variables.tf").read_text("utf-8")
+    [pattern] = re.findall(r'var\.image == null \|\| can\(regex\("\^([^"]+)\$", var\.image\)', text)
+    assert pattern == BY_DIGEST.pattern
+
+
+def test_an_update_is_asked_for_without_asking_which_job_runs():
+    mapping = '--transform_name_mapping={"Old": "New"}'
+    request = build_request(flags("--update", mapping), PLAN)
+    assert request.job["replaceJobId"] == RUNNING
+    assert request.job["transformNameMapping"] == {"Old": "New"}
+    assert violations("dataflow.v1b3", "Job", request.job) == []
+    assert "replaceJobId" not in deployed().job
+
+
+@pytest.mark.parametrize(
+    ("command", "more"),
+    [
+        (["request", "--plan-here=uk_bank"], ["--num_workers=999"]),
+        (["request", "--plan-here=uk_bank"], ['--transform_name_mapping={"Old": "New"}']),
+        (["request", "--plan-here=uk_bank"], ["--pickle_library=dill"]),
+        (["request", "--plan-here=uk_bank"], ["--dataflow_service_options=use_gbek"]),
+        (["launch", "--spec=gs://b/spec.json"], ["--num_workers=999"]),
+        (["launch", "--spec=gs://b/spec.json"], ['--transform_name_mapping={"Old": "New"}']),
+        (["launch", "--spec=gs://b/spec.json"], ["--labels=BAD"]),
+    ],
+)
+def test_what_is_refused_ends_with_2_and_a_line(command, more, capsys):
+    assert main(["deploy", *command, f"--flags={FLAGS}", *more]) == 2
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["request", "--plan-here=uk_bank", f"--flags={FLAGS}"],
+        ["fingerprint", "--plan-here=uk_bank", f"--flags={FLAGS}"],
+        ["template", f"--image=europe-west2-docker.pkg.dev/p/r/n@sha256:{DIGEST}"],
+        ["launch", "--spec=gs://b/spec.json", f"--flags={FLAGS}"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_what_cannot_be_written_ends_with_2_and_a_line(command, tmp_path, capsys):
+    assert main(["deploy", *command, f"--out={tmp_path / 'missing' / 'x.json'}"]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("values", "why"),
     [
@@ -166,6 +293,9 @@ def test_a_job_that_is_unsafe_is_refused(more, why):
         ({"subnetwork": "default"}, "is not regions/"),
         ({"region": "europe-west1"}, "it is in europe-west2, the job in europe-west1"),
         ({"temp_location": "/tmp/x"}, "is not gs://"),
+        ({"temp_location": "gs:///"}, "is not gs://"),
+        ({"staging_location": "/tmp/x"}, "is not gs://"),
+        ({"sdk_container_image": f"EUROPE/x@sha256:{DIGEST}"}, "names no digest"),
         ({"job_name": "Job_1"}, "is no name of a job"),
         ({"plan": "uk_bank"}, "workers read the plan themselves"),
         ({"max_num_workers": "0"}, "--max_num_workers is missing"),
@@ -207,7 +337,7 @@ def test_the_jar_that_is_given_is_the_one_that_is_run_and_none_is_fetched(monkey
         "--beam_services=" + json.dumps({EXPANSION_SERVICE: str(jar)}),
         f"--sdk_harness_container_image_overrides=.*java.*,{image}",
     ]
-    with pytest.raises(RuntimeError, match="failed to start up"):
+    with pytest.raises(UsageError, match="failed to start up"):
         build_request(flags(*given), PLAN)
     assert asked.read_text().splitlines()[:2] == ["-jar", str(jar)]
 
@@ -221,6 +351,42 @@ def test_nothing_is_sent_and_nothing_is_looked_up():
             with pytest.raises(NetworkUsedError):
                 ask()
     assert socket.getaddrinfo.__module__ == "socket"
+
+
+def _reached(channel: grpc.Channel) -> bool:
+    try:
+        grpc.channel_ready_future(channel).result(timeout=5)
+    except grpc.FutureTimeoutError:
+        return False
+    return True
+
+
+@pytest.fixture
+def listener():
+    server = grpc.server(ThreadPoolExecutor(1))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield f"127.0.0.1:{port}"
+    server.stop(None)
+
+
+@pytest.mark.parametrize("opened", [grpc.insecure_channel, grpc.aio.insecure_channel])
+def test_grpc_is_off_too_though_it_has_sockets_of_its_own(opened, listener):
+    """Google's clients talk by it."""
+    with no_network(), pytest.raises(NetworkUsedError, match=re.escape(listener)):
+        opened(listener)
+    with grpc.insecure_channel(listener) as channel:
+        assert _reached(channel)
+
+
+def test_a_service_on_this_machine_can_be_let_in_and_no_other(listener):
+    """Beam runs Java beside us, for the Storage Write API."""
+    with no_network(services_here=True):
+        with grpc.insecure_channel(listener) as channel:
+            assert _reached(channel)
+        for away in ("192.0.2.1:80", "localhost.a.test:80", "dns:///127.0.0.1:80"):
+            with pytest.raises(NetworkUsedError):
+                grpc.insecure_channel(away)
 
 
 @pytest.mark.parametrize(

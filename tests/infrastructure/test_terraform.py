@@ -84,7 +84,7 @@ def test_flags_of_a_job_are_those_that_are_checked(deployments):
         flag.partition("=")[0].removeprefix("--") for flag in read_flags(ROOT / "deploy" / "check.flags")
     }
     assert checked - flags == set()
-    assert flags - checked == {"machine_type", "experiments"}
+    assert flags - checked == {"machine_type"}
 
 
 def test_every_variable_and_output_is_described_and_in_the_readme():
