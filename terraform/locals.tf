@@ -60,11 +60,24 @@ locals {
     }
   }
 
+  # The jobs that decide: one, but while a breaking release learns what the one before it knows. Each has a name and a pair
+  # of subscriptions of its own; the first generation has no suffix, and is that of pipelines/provisioning/resources.py.
+  jobs = {
+    for generation in concat([var.generation], var.next_generation[*]) :
+    generation => join("-", compact([var.job_name, generation]))
+  }
+  subscriptions = {
+    for generation in keys(local.jobs) : generation => {
+      signals  = join("-", compact(["signals-decisioning", generation]))
+      outcomes = join("-", compact(["outcomes-decisioning", generation]))
+    }
+  }
+
   # What a job launched by hand or by Terraform is told.
   parameters = {
     plan                  = coalesce(var.plan_path, "${module.buckets.urls["plans"]}/current")
-    signals_subscription  = "signals-decisioning"
-    outcomes_subscription = "outcomes-decisioning"
+    signals_subscription  = local.subscriptions[var.generation].signals
+    outcomes_subscription = local.subscriptions[var.generation].outcomes
     decisions_topic       = "decisions"
     feedback_topic        = "feedback"
     dead_letters_topic    = "dead-letter"

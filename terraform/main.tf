@@ -183,6 +183,7 @@ module "messaging" {
   labels          = local.labels
   kms_key         = module.keys.ids["pubsub"]
   contracts       = local.contracts
+  generations     = keys(local.jobs)
   retention_days  = var.retention_days.messages
   deletion_policy = local.deletion_policy
   archive_table   = module.records.tables["dead_letter_archive"]
@@ -271,7 +272,7 @@ module "builds" {
     _REGION          = var.region
     _IMAGES          = module.registry.images
     _RELEASES        = module.buckets.names["releases"]
-    _JOB             = var.job_name
+    _JOB             = local.jobs[var.generation]
     _DATASET         = local.analytics_dataset
     _SHADOW_DATASET  = local.shadow_dataset
     _ENVIRONMENT     = var.environment
@@ -310,7 +311,7 @@ module "job" {
 
   project_id      = var.project_id
   region          = var.region
-  name            = var.job_name
+  name            = local.jobs[var.generation]
   labels          = local.labels
   spec_path       = var.container_spec
   image           = var.image
@@ -334,8 +335,8 @@ module "monitoring" {
   project_id        = var.project_id
   name              = local.name
   labels            = local.labels
-  job_name          = var.job_name
-  job_subscriptions = ["outcomes-decisioning", "signals-decisioning"]
+  jobs              = { deciding = local.jobs[var.generation], watched = values(local.jobs) }
+  job_subscriptions = sort(values(local.subscriptions[var.generation]))
   emails            = var.alert_emails
   pager_channels    = var.pager_channels
   goals             = var.goals

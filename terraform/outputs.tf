@@ -68,7 +68,7 @@ output "job_flags" {
     [
       "--project=${var.project_id}",
       "--region=${var.region}",
-      "--job_name=${var.job_name}",
+      "--job_name=${local.jobs[var.generation]}",
       "--temp_location=${module.buckets.urls["dataflow"]}/temp",
       "--staging_location=${module.buckets.urls["dataflow"]}/staging",
       "--service_account_email=${module.identities.emails["worker"]}",

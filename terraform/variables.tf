@@ -99,6 +99,28 @@ variable "job_name" {
   }
 }
 
+variable "generation" {
+  description = "Which generation of the job decides, as a suffix of job and subscriptions; empty: the first one. A breaking release is another."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^([a-z][a-z0-9]{0,7})?$", var.generation)) && var.generation != "shadow"
+    error_message = "generation is empty or a word of up to eight lower-case letters and digits, e.g. b; shadow is the candidate's."
+  }
+}
+
+variable "next_generation" {
+  description = "Generation that learns from retained messages, to decide when it has caught up; null: none. It has subscriptions of its own, and may not fail."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.next_generation == null || (can(regex("^([a-z][a-z0-9]{0,7})?$", var.next_generation)) && var.next_generation != "shadow" && var.next_generation != var.generation)
+    error_message = "next_generation is another than generation, and of the same form."
+  }
+}
+
 variable "machine_type" {
   description = "Kind of worker."
   type        = string

@@ -23,6 +23,7 @@ from models.times import Micros, moment
 from schemas import DeadLetter, Reason
 from transforms import tally
 from transforms.discreet import Discreet, DiscreetFn, StepError, discreet
+from transforms.logs import tell
 from transforms.metrics import ACCOUNTS, NOTICES, STATE_UNREADABLE, Rungs
 from transforms.one_process import check_one_process
 
@@ -260,6 +261,7 @@ class _FoldStateFn(_FoldFn):
             state = fold.decode(was)
         except ValueError:
             STATE_UNREADABLE.inc()
+            tell("state_unreadable", step=self._step)  # there is no event that could be a dead letter
             return
         outputs: list[Output] = []
         while (due := fold.deadline(state)) is not None and due <= at.micros:

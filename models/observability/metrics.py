@@ -132,19 +132,17 @@ def _folding() -> Iterator[Metric]:
     yield Metric(
         HEARTBEATS_ANSWERED, "heartbeats", "synthetic signals that came through and were answered", (_D, _L)
     )
-    yield Metric(
-        STATE_UNREADABLE, "events", "events and timers that met a state nobody could decode", (_D, _L)
-    )
+    yield Metric(STATE_UNREADABLE, "events", "events and timers that met a state nobody could decode", (_D,))
 
 
 def _around() -> Iterator[Metric]:
-    yield Metric(ROWS_REFUSED, "rows", "rows that BigQuery did not or would not take: dead letters", (_D, _L))
-    yield Metric(MESSAGES_REFUSED, "records", "records too large for a message: dead letters", (_D, _L))
+    yield Metric(ROWS_REFUSED, "rows", "rows that BigQuery did not or would not take: dead letters", (_D,))
+    yield Metric(MESSAGES_REFUSED, "records", "records too large for a message: dead letters", (_D,))
     yield Metric(SINK_RETRIES, "requests", "requests to BigQuery that were tried again", (_D,))
     yield Metric(
         PLAN_RELOADED, "plans", "plans that took the place of another while running, once per worker", (_D,)
     )
-    yield Metric(PLAN_REFUSED, "plans", "plans that were not good enough to, once per worker", (_D, _L))
+    yield Metric(PLAN_REFUSED, "plans", "plans that were not good enough to, once per worker", (_D,))
 
 
 def _rungs(ladder: Ladder) -> Iterator[Metric]:

@@ -1,7 +1,8 @@
 """Service level objectives and alerts, as data: documents and Terraform are tested against it, in both directions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from models.folds import Counted
@@ -9,14 +10,11 @@ from models.observability.ladders import DECISION_COMPUTE, DECISION_LATENCY
 from models.observability.metrics import (
     ACCOUNTED,
     HEARTBEATS_ANSWERED,
-    MESSAGES_REFUSED,
-    PLAN_REFUSED,
-    ROWS_REFUSED,
     SIGNALS_SKIPPED,
-    STATE_UNREADABLE,
     read,
     rejected,
 )
+from schemas import Reason
 
 Urgency = Literal["page", "ticket"]
 
@@ -30,8 +28,21 @@ UNDELIVERED = "pubsub.googleapis.com/subscription/num_undelivered_messages"
 HEARTBEAT_AGE = "logging.googleapis.com/user/nextbeam_heartbeat_age"
 """A distribution over log lines whose event is `heartbeat`: of a counter of a job the platform makes no objective."""
 QUALITY_SCANS = "logging.googleapis.com/user/nextbeam_quality_scans"
-LOGGED_FAILURES = "logging.googleapis.com/user/nextbeam_step_failed"
-"""A metric over log lines whose event is `step_failed`: a bundle that fails takes its counters with it."""
+
+TOLD: Mapping[str, tuple[str, tuple[Reason, ...]]] = MappingProxyType(
+    {
+        "step_failed": ("step_failed", ()),
+        "state_unreadable": ("state_unreadable", ()),
+        "plan_refused": ("plan_refused", ()),
+        "sink_rows_refused": ("dead_letter", (Reason.ROW_INVALID, Reason.ROW_REJECTED)),
+        "sink_messages_refused": ("dead_letter", (Reason.RECORD_TOO_LARGE,)),
+    }
+)
+"""Alerts that ring at the first case, each on lines of one event, of these reasons if it names any.
+
+On lines, not on counters: a counter of a job has no series before it first counts, so that from none to one is no
+growth; and a bundle that fails takes its counters with it.
+"""
 
 
 @dataclass(frozen=True)
@@ -134,6 +145,11 @@ class Alert:
     """Metric of the platform, where it rests on one."""
 
 
+def _told(name: str, urgency: Urgency, means: str) -> Alert:
+    """One of `TOLD`."""
+    return Alert(name, urgency, means, platform=f"logging.googleapis.com/user/nextbeam_{name}")
+
+
 CAUSES = (
     Alert("heartbeat_absent", "page", "no heartbeat has been answered for 5 minutes", (HEARTBEATS_ANSWERED,)),
     Alert(
@@ -142,19 +158,18 @@ CAUSES = (
         "what came in is not what was decided, observed, dropped as a duplicate or refused, for 30 minutes",
         (*READ, SIGNALS_SKIPPED, *(rejected(area) for area in ("signals", "outcomes")), *ACCOUNTED.values()),
     ),
-    Alert("state_unreadable", "page", "the state of a customer cannot be decoded", (STATE_UNREADABLE,)),
-    Alert(
-        "plan_refused", "ticket", "a worker refused a new plan; the last good one decides on", (PLAN_REFUSED,)
-    ),
-    Alert("sink_rows_refused", "ticket", "BigQuery does not take rows of ours", (ROWS_REFUSED,)),
-    Alert("sink_messages_refused", "ticket", "records are too large to publish", (MESSAGES_REFUSED,)),
-    Alert(
-        "step_failed",
-        "page",
-        "a step of the job fails, and its bundle is tried again",
-        platform=LOGGED_FAILURES,
-    ),
+    _told("state_unreadable", "page", "the state of a customer cannot be decoded"),
+    _told("plan_refused", "ticket", "a worker refused a new plan; the last good one decides on"),
+    _told("sink_rows_refused", "ticket", "BigQuery does not take rows of ours"),
+    _told("sink_messages_refused", "ticket", "records are too large to publish"),
+    _told("step_failed", "page", "a step of the job fails, and its bundle is tried again"),
     Alert("worker_errors", "ticket", "workers log many errors", platform=LOGGED),
+    Alert(
+        "job_absent",
+        "page",
+        "no job runs: it was drained, cancelled or never launched",
+        platform=f"{_JOB}/system_lag",
+    ),
     Alert("job_failed", "page", "the job has failed: nobody decides", platform=f"{_JOB}/is_failed"),
     Alert("backlog_age", "page", "a message has waited for the job for minutes", platform=OLDEST_UNACKED),
     Alert("system_lag", "ticket", "an element has been in the job for long", platform=f"{_JOB}/system_lag"),

@@ -36,6 +36,9 @@ _ALL: tuple[Policy, ...] = (
     names.alerts_of_the_table,
     watch.promises_are_watched,
     watch.alerts_reach_somebody,
+    watch.alerts_do_not_wait_for_ever,
+    watch.goals_are_those_promised,
+    watch.jobs_of_production_are_watched,
     watch.money_has_a_limit,
     watch.refused_messages_go_somewhere,
 )

@@ -2,16 +2,27 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from terraform_state import Deployment, Resource
 
 from models.observability.objectives import alerts
-from pipelines.provisioning.resources import SUBSCRIPTIONS, TABLES, TOPICS, Subscription, Table
+from pipelines.provisioning.resources import (
+    DAY,
+    DEAD_LETTER,
+    SUBSCRIPTIONS,
+    TABLES,
+    TOPICS,
+    Subscription,
+    Table,
+)
 
 DATASET = "nextbeam"
+DECISIONING = "-decisioning"
 CANDIDATE = "-shadow"
 """What a candidate release reads and writes is called so at the end."""
+ARCHIVE = "dead-letter-archive"
 PERSONAL = frozenset({"customer_id", "household_id", "session_id", "payload"})
 """Columns that say who somebody is or hold what was told of them, wherever they are."""
 _TAG = "google_data_catalog_policy_tag/"
@@ -34,11 +45,12 @@ def subscriptions_of_the_pipeline(made: Deployment) -> Iterator[str]:
     """Every subscription of the pipeline is there, on its topic, with its settings."""
     found = {entry.values["name"]: entry for entry in made.of_type("google_pubsub_subscription")}
     topics = {topic.values["id"]: topic.values["name"] for topic in made.of_type("google_pubsub_topic")}
-    for subscription in SUBSCRIPTIONS:
+    for subscription in _wanted(made):
         if subscription.name not in found:
             yield f"subscription {subscription.name} is missing"
             continue
         entry = found[subscription.name]
+        del found[subscription.name]
         have = {"topic": topics.get(entry.values["topic"])} | {
             key: entry.values[key] or False for key in _settings(subscription)
         }
@@ -47,6 +59,22 @@ def subscriptions_of_the_pipeline(made: Deployment) -> Iterator[str]:
             yield f"subscription {subscription.name} has {have}, not {want}"
         if entry.get("dead_letter_policy", "max_delivery_attempts") != subscription.attempts:
             yield f"subscription {subscription.name} is not tried {subscription.attempts} times"
+    for name in found.keys() - {ARCHIVE}:
+        yield f"subscription {name} is not in the pipeline"
+    if ARCHIVE in found and topics.get(found[ARCHIVE].values["topic"]) != DEAD_LETTER:
+        yield f"subscription {ARCHIVE} archives {found[ARCHIVE].values['topic']}"
+
+
+def _wanted(made: Deployment) -> Iterator[Subscription]:
+    """Those of the pipeline, those of each generation of the job under its name, and a candidate's."""
+    generations = {made.variables.get("generation") or "", made.variables.get("next_generation")} - {None}
+    for subscription in SUBSCRIPTIONS:
+        if not subscription.name.endswith(DECISIONING):
+            yield subscription
+            continue
+        for generation in sorted(generations):
+            yield replace(subscription, name="-".join(filter(None, (subscription.name, generation))))
+        yield replace(subscription, name=subscription.topic + CANDIDATE, retention=DAY)
 
 
 def _settings(subscription: Subscription) -> dict[str, Any]:

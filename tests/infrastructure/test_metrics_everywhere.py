@@ -14,7 +14,7 @@ from models.folds import Counted
 from models.observability.ladders import LADDERS
 from models.observability.log_lines import line
 from models.observability.metrics import ACCOUNTED, METRICS, NAMESPACE, Reader, read_by
-from models.observability.objectives import BURNS, CAUSES, OBJECTIVES, alerts
+from models.observability.objectives import BURNS, CAUSES, OBJECTIVES, TOLD, alerts
 from pipelines.observability import documents
 from transforms import decode, fold_per_key, metrics, sealing
 
@@ -176,14 +176,27 @@ def _listed(text: str, used_in: str) -> set[str]:
 
 def test_metrics_from_log_lines_find_the_lines_as_they_are(terraform):
     text = terraform["main.tf"].replace('\\"', '"').replace("\\\\", "\\").replace('\\"', '"')
-    for event, fields in (("step_failed", {"error": "KeyError"}), ("heartbeat", {"age_ms": 57})):
-        told = line(event, fields)
-        [sought] = re.findall(rf'jsonPayload\.message:"("event": "{event}")"', text)
-        assert sought in told
-        assert all(sought not in line(other, {}) for other in documents.EVENTS if other != event)
+    [sought] = re.findall(r'jsonPayload\.message:"("event": "heartbeat")"', text)
+    assert sought in line("heartbeat", {"age_ms": 57})
+    assert all(sought not in line(other, {}) for other in documents.EVENTS if other != "heartbeat")
     [pattern] = re.findall(r'REGEXP_EXTRACT\(jsonPayload\.message, "(.+?)"\)"', text)
     assert re.search(pattern, line("heartbeat", {"age_ms": 57}))[1] == "57"
     assert json.loads(line("heartbeat", {"age_ms": 57}))["age_ms"] == "57"
+
+
+def _rows(text: str) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Which lines each metric over log lines counts, as the module has it."""
+    rows = re.findall(r'\n    (\w+)\s+= \{ says = "[^"]+", event = "(\w+)", reasons = \[([^\]]*)\] \}', text)
+    return {name: (event, tuple(re.findall(r"\w+", reasons))) for name, event, reasons in rows}
+
+
+def test_what_rings_at_the_first_case_counts_lines_and_no_counter(terraform):
+    assert _rows(terraform["main.tf"]) == TOLD
+    for name, (event, reasons) in TOLD.items():
+        assert all(json.loads(line(event, {"reason": each}))["reason"] == each for each in reasons)
+        [alert] = [each for each in CAUSES if each.name == name]
+        assert not alert.metrics
+        assert f"filter  = local.first_case.{name}\n" in terraform["causes.tf"]
 
 
 @pytest.mark.parametrize("document", ["slo.md", "operations.md"])

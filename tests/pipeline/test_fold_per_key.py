@@ -1,5 +1,6 @@
 """Both hosts of FoldPerKey against each other and against plain Python."""
 
+import json
 import os
 from collections import Counter
 from itertools import groupby
@@ -144,6 +145,16 @@ class _Timer:
 
     def clear(self) -> None:
         self.calls.append(None)
+
+
+def test_a_timer_that_meets_unreadable_state_says_so_and_leaves_it(caplog):
+    fold_fn, cell = _FoldStateFn(FOLD, OUTPUTS, "Visits", ()), _Cell()
+    fold_fn.start_bundle()
+    cell.value = b"\xc1"
+    with caplog.at_level("ERROR", logger="nextbeam"):
+        assert list(fold_fn.expire(Timestamp(0), cell, _Timer())) == []
+    assert json.loads(caplog.messages[-1])["event"] == "state_unreadable"
+    assert cell.calls == ["read"]
 
 
 def test_state_is_touched_only_as_often_as_it_must_be():

@@ -17,13 +17,15 @@ locals {
 
   # Dataflow acknowledges by itself: what it cannot process is a dead letter of its own making, and neither ordering nor
   # exactly-once delivery of Pub/Sub is for its readers.
-  read_by_jobs = {
-    signals-decisioning  = { topic = "signals", retention_s = local.week_s }
-    outcomes-decisioning = { topic = "outcomes", retention_s = local.week_s }
-    # A candidate starts with what is recent; between candidates nothing piles up.
-    signals-shadow  = { topic = "signals", retention_s = local.day_s }
-    outcomes-shadow = { topic = "outcomes", retention_s = local.day_s }
-  }
+  read_by_jobs = merge(
+    { for generation in var.generations : join("-", compact(["signals-decisioning", generation])) => { topic = "signals", retention_s = local.week_s } },
+    { for generation in var.generations : join("-", compact(["outcomes-decisioning", generation])) => { topic = "outcomes", retention_s = local.week_s } },
+    {
+      # A candidate starts with what is recent; between candidates nothing piles up.
+      signals-shadow  = { topic = "signals", retention_s = local.day_s }
+      outcomes-shadow = { topic = "outcomes", retention_s = local.day_s }
+    },
+  )
   # Who looks gives back what was looked at: to count that as a failed delivery would take letters away.
   read_by_people = {
     dead-letter-review = { topic = "dead-letter", ack_deadline_s = 600, retention_s = local.week_s }

@@ -23,6 +23,11 @@ variable "contracts" {
   type        = string
 }
 
+variable "generations" {
+  description = "Generations of the job, each with subscriptions of its own: suffixes of their names, empty for the first."
+  type        = list(string)
+}
+
 variable "retention_days" {
   description = "How long signals and outcomes can be played again."
   type        = number

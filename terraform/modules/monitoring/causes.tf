@@ -2,8 +2,7 @@
 locals {
   count = { for name in concat(
     local.signals_and_outcomes, local.refused,
-    ["signals_skipped", "events_decided", "events_observed", "events_duplicate", "heartbeats_answered", "state_unreadable",
-    "plan_refused", "sink_rows_refused", "sink_messages_refused"],
+    ["signals_skipped", "events_decided", "events_observed", "events_duplicate", "heartbeats_answered"],
   ) : name => "(sum(delta({${local.counter}, metric_name=\"${name}\"}[%s])) or vector(0))" }
 
   came_in = join(" + ", [for name in local.signals_and_outcomes : format(local.count[name], "30m")])
@@ -26,34 +25,24 @@ locals {
       query    = "abs((${local.came_in}) - (${local.accounted})) > ${format("%.6g", var.thresholds.accounts_gap_share)} * (${local.came_in})"
       duration = "1800s"
     }
-    state_unreadable = {
+    # A job that was drained, cancelled or never launched has not failed, and tells nothing at all.
+    job_absent = {
       urgency  = "page"
-      says     = "The state of a customer cannot be decoded: contact limits cannot be kept for them, and they get no offer."
-      query    = "${format(local.count["state_unreadable"], "10m")} > 0"
-      duration = "0s"
-    }
-    plan_refused = {
-      urgency  = "ticket"
-      says     = "A worker refused a new plan; the last good one decides on."
-      query    = "${format(local.count["plan_refused"], "15m")} > 0"
-      duration = "0s"
-    }
-    sink_rows_refused = {
-      urgency  = "ticket"
-      says     = "BigQuery does not take rows of ours; they are dead letters."
-      query    = "${format(local.count["sink_rows_refused"], "15m")} > 0"
-      duration = "0s"
-    }
-    sink_messages_refused = {
-      urgency  = "ticket"
-      says     = "Records are too large to publish; they are dead letters."
-      query    = "${format(local.count["sink_messages_refused"], "15m")} > 0"
+      says     = "No job of the name ${var.jobs.deciding} runs: it was drained or cancelled, or has come to its end, and nobody decides."
+      query    = "absent_over_time({\"dataflow.googleapis.com/job/system_lag\", monitored_resource=\"dataflow_job\", job_name=\"${var.jobs.deciding}\"}[10m])"
       duration = "0s"
     }
   }
 
-  job           = "resource.type=\"dataflow_job\" AND resource.label.\"job_name\"=\"${var.job_name}\""
+  job           = "resource.type=\"dataflow_job\" AND resource.label.\"job_name\"=\"${var.jobs.deciding}\""
+  named         = "resource.label.\"job_name\"=one_of(${join(", ", [for name in var.jobs.watched : "\"${name}\""])})"
   subscriptions = "resource.type=\"pubsub_subscription\" AND resource.label.\"subscription_id\"=one_of(${join(", ", [for name in var.job_subscriptions : "\"${name}\""])})"
+
+  # On log lines: the first one is an alert.
+  first_case = {
+    for name, metric in google_logging_metric.told :
+    name => "metric.type=\"logging.googleapis.com/user/${metric.name}\" AND resource.type=\"dataflow_step\" AND ${local.named}"
+  }
 
   # On what the platform measures.
   measured = {
@@ -84,7 +73,7 @@ locals {
     job_failed = {
       urgency = "page"
       says    = "The job has failed: nobody decides."
-      filter  = "metric.type=\"dataflow.googleapis.com/job/is_failed\" AND ${local.job}"
+      filter  = "metric.type=\"dataflow.googleapis.com/job/is_failed\" AND resource.type=\"dataflow_job\" AND ${local.named}"
       above   = 0
       align   = "ALIGN_MAX"
       lasts   = "0s"
@@ -92,7 +81,39 @@ locals {
     step_failed = {
       urgency = "page"
       says    = "A step of the job fails, and its bundle is tried again, and again."
-      filter  = "metric.type=\"logging.googleapis.com/user/${google_logging_metric.step_failed.name}\" AND resource.type=\"dataflow_step\""
+      filter  = local.first_case.step_failed
+      above   = 0
+      align   = "ALIGN_DELTA"
+      lasts   = "0s"
+    }
+    state_unreadable = {
+      urgency = "page"
+      says    = "The state of a customer cannot be decoded: contact limits cannot be kept for them, and they get no offer."
+      filter  = local.first_case.state_unreadable
+      above   = 0
+      align   = "ALIGN_DELTA"
+      lasts   = "0s"
+    }
+    plan_refused = {
+      urgency = "ticket"
+      says    = "A worker refused a new plan; the last good one decides on."
+      filter  = local.first_case.plan_refused
+      above   = 0
+      align   = "ALIGN_DELTA"
+      lasts   = "0s"
+    }
+    sink_rows_refused = {
+      urgency = "ticket"
+      says    = "BigQuery does not take rows of ours; they are dead letters."
+      filter  = local.first_case.sink_rows_refused
+      above   = 0
+      align   = "ALIGN_DELTA"
+      lasts   = "0s"
+    }
+    sink_messages_refused = {
+      urgency = "ticket"
+      says    = "Records are too large to publish; they are dead letters."
+      filter  = local.first_case.sink_messages_refused
       above   = 0
       align   = "ALIGN_DELTA"
       lasts   = "0s"
@@ -100,7 +121,7 @@ locals {
     worker_errors = {
       urgency = "ticket"
       says    = "Workers log more than ${var.thresholds.worker_errors} errors in five minutes."
-      filter  = "metric.type=\"logging.googleapis.com/log_entry_count\" AND resource.type=\"dataflow_step\" AND metric.label.\"severity\"=\"ERROR\""
+      filter  = "metric.type=\"logging.googleapis.com/log_entry_count\" AND resource.type=\"dataflow_step\" AND ${local.named} AND metric.label.\"severity\"=\"ERROR\""
       above   = var.thresholds.worker_errors
       align   = "ALIGN_DELTA"
       lasts   = "0s"

@@ -23,14 +23,14 @@ locals {
   ] : name => { legend = replace(name, "_", " "), query = "sum(delta({${local.counter}, metric_name=\"${name}\"}[5m])) / 300" } }
 
   platform = {
-    lag       = { legend = "system lag", query = "max({\"dataflow.googleapis.com/job/system_lag\", job_name=\"${var.job_name}\"})" }
-    watermark = { legend = "watermark age", query = "max({\"dataflow.googleapis.com/job/data_watermark_age\", job_name=\"${var.job_name}\"})" }
+    lag       = { legend = "system lag", query = "max({\"dataflow.googleapis.com/job/system_lag\", job_name=\"${var.jobs.deciding}\"})" }
+    watermark = { legend = "watermark age", query = "max({\"dataflow.googleapis.com/job/data_watermark_age\", job_name=\"${var.jobs.deciding}\"})" }
     backlog   = { legend = "oldest waiting", query = "max by (subscription_id) ({\"pubsub.googleapis.com/subscription/oldest_unacked_message_age\", subscription_id=~\"${join("|", var.job_subscriptions)}\"})" }
     waiting   = { legend = "waiting", query = "max by (subscription_id) ({\"pubsub.googleapis.com/subscription/num_undelivered_messages\"})" }
-    vcpus     = { legend = "vCPUs", query = "sum({\"dataflow.googleapis.com/job/current_num_vcpus\", job_name=\"${var.job_name}\"})" }
-    errors    = { legend = "errors logged", query = "sum(increase({\"logging.googleapis.com/log_entry_count\", monitored_resource=\"dataflow_step\", severity=\"ERROR\"}[5m]))" }
-    failures  = { legend = "steps failed", query = "sum(increase({\"logging.googleapis.com/user/nextbeam_step_failed\"}[5m]))" }
-    per_vcpu  = { legend = "decisions per vCPU and second", query = "sum(delta({${local.counter}, metric_name=\"events_decided\"}[5m])) / 300 / sum({\"dataflow.googleapis.com/job/current_num_vcpus\", job_name=\"${var.job_name}\"})" }
+    vcpus     = { legend = "vCPUs", query = "sum({\"dataflow.googleapis.com/job/current_num_vcpus\", job_name=\"${var.jobs.deciding}\"})" }
+    errors    = { legend = "errors logged", query = "sum(increase({\"logging.googleapis.com/log_entry_count\", monitored_resource=\"dataflow_step\", job_name=~\"${join("|", var.jobs.watched)}\", severity=\"ERROR\"}[5m]))" }
+    failures  = { legend = "steps failed", query = "sum(increase({\"logging.googleapis.com/user/nextbeam_step_failed\", job_name=~\"${join("|", var.jobs.watched)}\"}[5m]))" }
+    per_vcpu  = { legend = "decisions per vCPU and second", query = "sum(delta({${local.counter}, metric_name=\"events_decided\"}[5m])) / 300 / sum({\"dataflow.googleapis.com/job/current_num_vcpus\", job_name=\"${var.jobs.deciding}\"})" }
   }
 
   budgets = [

@@ -33,7 +33,7 @@ locals {
     slow_burn = { rate = 6, long = "6h", short = "30m", urgency = "ticket" }
   }
 
-  counter = "\"dataflow.googleapis.com/job/user_counter\", monitored_resource=\"dataflow_job\", job_name=\"${var.job_name}\""
+  counter = "\"dataflow.googleapis.com/job/user_counter\", monitored_resource=\"dataflow_job\", job_name=\"${var.jobs.deciding}\""
   windows = toset(flatten([for burn in local.burns : [burn.long, burn.short]]))
 
   # How much the counters of an objective have grown over a window, as PromQL.

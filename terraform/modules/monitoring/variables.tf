@@ -13,13 +13,21 @@ variable "labels" {
   type        = map(string)
 }
 
-variable "job_name" {
-  description = "Name of the streaming job."
-  type        = string
+variable "jobs" {
+  description = "Names of streaming jobs: `deciding`, which promises are kept by; `watched`, which may not fail either. Others, e.g. a candidate's shadow, wake nobody."
+  type = object({
+    deciding = string
+    watched  = list(string)
+  })
+
+  validation {
+    condition     = contains(var.jobs.watched, var.jobs.deciding)
+    error_message = "jobs.watched has the job that decides in it."
+  }
 }
 
 variable "job_subscriptions" {
-  description = "Names of the subscriptions that the job reads."
+  description = "Names of the subscriptions that the job which decides reads."
   type        = list(string)
 }
 
