@@ -12,6 +12,8 @@ from schemas import DecisionRequest, Outcome, Signal
 Event = Signal | Outcome
 
 VERSION = 1
+READS_FROM = 1
+"""The oldest version that is still read."""
 
 
 class _Encoded(msgspec.Struct, array_like=True, gc=False):
@@ -115,8 +117,10 @@ class DecideFold:
             encoded = _decode(data)
         except msgspec.DecodeError as error:
             raise ValueError(f"unreadable decision state: {error}") from error
-        if encoded.version != VERSION:
-            raise ValueError(f"decision state of version {encoded.version}, this code reads {VERSION}")
+        if not READS_FROM <= encoded.version <= VERSION:
+            raise ValueError(
+                f"decision state of version {encoded.version}, this code reads {READS_FROM} to {VERSION}"
+            )
         return DecideState(self._context.decode(encoded.context), self._ledger.decode(encoded.ledger))
 
     def encode_event(self, event: Event) -> bytes:

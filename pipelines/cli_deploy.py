@@ -71,7 +71,6 @@ def _add_fingerprint(commands: "Commands") -> None:
     parser.add_argument("--out", required=True, metavar="FILE", help="where to; - prints it")
     parser.add_argument(
         "--breaking",
-        default="",
         metavar="WHY",
         help="why no job of the release before can be updated to this one",
     )
@@ -149,7 +148,9 @@ def _fingerprint(args: argparse.Namespace, rest: list[str]) -> int:
     from pipelines.deploy.fingerprint import fingerprint  # noqa: PLC0415
     from pipelines.deploy.release import release  # noqa: PLC0415
 
-    found = fingerprint(_job(args, rest).graph, release(), breaking=args.breaking)
+    if args.breaking is not None and not args.breaking.strip():
+        raise UsageError("--breaking: say why; whoever comes after has to know")
+    found = fingerprint(_job(args, rest).graph, release(), breaking=(args.breaking or "").strip())
     text = msgspec.json.format(msgspec.json.encode(found), indent=1).decode() + "\n"
     if args.out == "-":
         print(text, end="")
@@ -200,16 +201,17 @@ def _write_text(text: str, name: str) -> None:
 
 def _update_check(args: argparse.Namespace, _: list[str]) -> int:
     from pipelines.deploy.telling import told_update  # noqa: PLC0415
-    from pipelines.deploy.updating import breaks, changes, reversed_mapping  # noqa: PLC0415
+    from pipelines.deploy.updating import breaks, changes, refuse_namesakes, reversed_mapping  # noqa: PLC0415
 
     old, new = _read(args.old), _read(args.new)
+    refuse_namesakes(old, new)
     mapping = _mapping(args.mapping) if args.mapping else {}
     there, back = changes(old, new, mapping), changes(new, old, reversed_mapping(mapping))
     print("\n".join(told_update(old, new, there, back)))
-    broken = breaks(there) or breaks(back)
-    if broken and new.breaking:
-        print(f"{new.release} says itself that it breaks: {new.breaking}")
-    return 1 if broken and not new.breaking else 0
+    broken, why = breaks(there) or breaks(back), new.breaking.strip()
+    if broken and why:
+        print(f"{new.release} says itself that it breaks: {why}")
+    return 1 if broken and not why else 0
 
 
 def _read(name: str) -> "Fingerprint":

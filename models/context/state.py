@@ -11,6 +11,8 @@ from schemas import Outcome, Signal
 Event = Signal | Outcome
 
 VERSION = 1
+READS_FROM = 1
+"""The oldest version that is still read."""
 _EVER: Micros = -(2**62)
 
 
@@ -48,12 +50,11 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(ContextState).decode
 _read_signal = msgspec.msgpack.Decoder(Signal).decode
 _read_outcome = msgspec.msgpack.Decoder(Outcome).decode
-_version = bytes([VERSION])
 
 
 def encode_state(state: ContextState) -> bytes:
     """One byte of version, then msgpack."""
-    return _version + _encode(state)
+    return bytes((VERSION,)) + _encode(state)
 
 
 def decode_state(data: bytes) -> ContextState:
@@ -62,8 +63,9 @@ def decode_state(data: bytes) -> ContextState:
     Raises:
       ValueError: The bytes are of no version this code reads, or damaged.
     """
-    if data[:1] != _version:
-        raise ValueError(f"context state of version {data[:1].hex() or 'none'}, this code reads {VERSION}")
+    version = data[0] if data else None
+    if version is None or not READS_FROM <= version <= VERSION:
+        raise ValueError(f"context state of version {version}, this code reads {READS_FROM} to {VERSION}")
     try:
         return _decode(memoryview(data)[1:])
     except msgspec.DecodeError as error:

@@ -40,6 +40,8 @@ EMPTY_FOR = 31 * DAY
 comes any more that happened before."""
 
 VERSION = 1
+READS_FROM = 1
+"""The oldest version that is still read."""
 
 State = TypeVar("State")
 
@@ -229,8 +231,10 @@ class HouseholdFold(Generic[State]):
             found = _decode(data)
         except msgspec.DecodeError as error:
             raise ValueError(f"unreadable household state: {error}") from error
-        if found.version != VERSION:
-            raise ValueError(f"household state of version {found.version}, this code reads {VERSION}")
+        if not READS_FROM <= found.version <= VERSION:
+            raise ValueError(
+                f"household state of version {found.version}, this code reads {READS_FROM} to {VERSION}"
+            )
         members = {name: self._member.decode(encoded) for name, encoded in found.members}
         return HouseholdState(
             members, found.forgotten, found.since, found.sequence, found.erased, found.notes

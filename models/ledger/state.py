@@ -21,6 +21,8 @@ from models.times import NEVER, Micros, moment
 from schemas.decision import LedgerNote
 
 VERSION = 2
+READS_FROM = 1
+"""The oldest version that is still read."""
 """1: without `committed`, and with spots that know neither brand nor direction. Still read."""
 
 
@@ -126,8 +128,8 @@ def decode_state(data: bytes) -> LedgerState:
       ValueError: Not a ledger's state, or of a version that this code cannot read.
     """
     version = data[0] if data else None
-    if version not in (1, VERSION):
-        raise ValueError(f"ledger state of version {version}; this code reads 1 to {VERSION}")
+    if version is None or not READS_FROM <= version <= VERSION:
+        raise ValueError(f"ledger state of version {version}; this code reads {READS_FROM} to {VERSION}")
     try:
         state = _decoder.decode(memoryview(data)[1:])
     except msgspec.DecodeError as error:

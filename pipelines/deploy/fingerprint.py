@@ -7,10 +7,10 @@ import msgspec
 from apache_beam.portability import common_urns
 from apache_beam.portability.api import beam_runner_api_pb2 as beam_api
 
-from models.context.state import VERSION as CONTEXT_STATE
-from models.decide import VERSION as DECISION_STATE
-from models.ledger.household import VERSION as HOUSEHOLD_STATE
-from models.ledger.state import VERSION as LEDGER_STATE
+import models.context.state as context
+import models.ledger.state as ledger
+from models import decide
+from models.ledger import household
 
 PICKLED = "beam:coder:pickled_python:v1"
 _PAR_DO = common_urns.primitives.PAR_DO.urn
@@ -72,10 +72,13 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 FORMATS: Mapping[str, Format] = {
-    "context": Format(written=CONTEXT_STATE, reads_from=1),
-    "decision": Format(written=DECISION_STATE, reads_from=1),
-    "household": Format(written=HOUSEHOLD_STATE, reads_from=1),
-    "ledger": Format(written=LEDGER_STATE, reads_from=1),
+    name: Format(written=code.VERSION, reads_from=code.READS_FROM)
+    for name, code in {
+        "context": context,
+        "decision": decide,
+        "household": household,
+        "ledger": ledger,
+    }.items()
 }
 
 

@@ -37,7 +37,11 @@ def changes(old: Fingerprint, new: Fingerprint, mapping: Mapping[str, str] | Non
       old: What runs.
       new: What is to run.
       mapping: Dataflow's `--transform_name_mapping`: old name of a step, or of what it is in, to the new one.
+
+    Raises:
+      UsageError: The mapping names a step that is not there.
     """
+    _refuse_unknown(mapping or {}, old, new)
     renamed = {name: _renamed(name, mapping or {}) for name in old.steps}
     found = [*_formats(old, new)]
     for name, step in old.steps.items():
@@ -69,6 +73,29 @@ def reversed_mapping(mapping: Mapping[str, str]) -> dict[str, str]:
     if len(back) < len(mapping):
         raise UsageError("--mapping: two steps become one; Dataflow takes no such update")
     return back
+
+
+def refuse_namesakes(old: Fingerprint, new: Fingerprint) -> None:
+    """Refuse two that call themselves by one name: what runs under it could be either.
+
+    Raises:
+      UsageError: They are of one release, and differ.
+    """
+    same = msgspec.structs.replace(
+        old, breaking=new.breaking
+    )  # why it breaks is said by hand, and may be later
+    if old.release == new.release and same != new:
+        raise UsageError(
+            f"both are of release {old.release}, and differ: a release that may run stays as it is; give the new one "
+            "a version of its own"
+        )
+
+
+def _refuse_unknown(mapping: Mapping[str, str], old: Fingerprint, new: Fingerprint) -> None:
+    for side, names, steps in (("old", mapping.keys(), old.steps), ("new", mapping.values(), new.steps)):
+        for name in sorted(names):
+            if not any(step == name or step.startswith(f"{name}/") for step in steps):
+                raise UsageError(f"--mapping: the {side} release has no step {name!r}")
 
 
 def _renamed(name: str, mapping: Mapping[str, str]) -> str:
@@ -125,9 +152,14 @@ def _windows(name: str, old: Step, new: Step) -> Iterator[Change]:
 
 
 def _formats(old: Fingerprint, new: Fingerprint) -> Iterator[Change]:
-    for name in sorted(old.formats.keys() & new.formats.keys()):
-        was, now = old.formats[name], new.formats[name]
-        if not now.reads(was):
+    for name in sorted(old.formats.keys() | new.formats.keys()):
+        was, now = old.formats.get(name), new.formats.get(name)
+        if was is None:
+            yield Change(Severity.WARN, f"format {name}", "new: what is kept from now on is of it")
+        elif now is None:
+            text = f"version {was.written} is kept, and nothing reads it any more"
+            yield Change(Severity.BREAK, f"format {name}", text)
+        elif not now.reads(was):
             text = f"version {was.written} is kept, and this reads {now.reads_from} to {now.written}"
             yield Change(Severity.BREAK, f"format {name}", text)
         elif was.written != now.written:

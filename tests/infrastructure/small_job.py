@@ -23,6 +23,7 @@ def small_job(
     side: bool = False,
     key: type = bytes,
     window: Any = None,
+    release: str = "x",
     **counting: Any,
 ) -> Fingerprint:
     """A subscription, a key, a count; `counting` is what its cells and timer are."""
@@ -43,7 +44,7 @@ def small_job(
         groups = keyed | "Group" >> beam.GroupByKey()
         keyed = groups | "Open" >> beam.Map(tuple).with_output_types(tuple[key, bytes])
     _ = keyed | step >> beam.ParDo(_counter(**counting))
-    return fingerprint(pipeline.to_runner_api(), "x")
+    return fingerprint(pipeline.to_runner_api(), release)
 
 
 def _counter(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import apache_beam as beam
 import msgspec
@@ -17,6 +18,10 @@ from apache_beam.transforms.window import FixedWindows
 from deployed_job import FLAGS, PLAN, ROOT, deployed, flags
 from small_job import small_job
 
+import models.context.state as context
+import models.ledger.state as ledger
+from models.decide import DecideFold
+from models.ledger.household import HouseholdFold
 from pipelines.cli import main
 from pipelines.deploy.fingerprint import FORMATS, Fingerprint, Format, fingerprint, unsafe_coders
 from pipelines.deploy.release import release
@@ -49,7 +54,7 @@ def test_every_release_can_follow_the_one_before_or_says_why_not():
     releases = [_kept(path.name) for path in names]
     assert [each.release for each in releases] == [path.stem for path in names]
     for old, new in pairwise(releases):
-        assert new.breaking or not breaks([*changes(old, new), *changes(new, old)])
+        assert new.breaking.strip() or not breaks([*changes(old, new), *changes(new, old)])
 
 
 def test_it_is_the_same_in_another_process_with_other_hashes(tmp_path):
@@ -148,6 +153,19 @@ def test_a_mapping_of_a_composite_is_one_of_all_that_is_in_it():
     assert changes(deep, moved, {"Write_decisions": "Keep_decisions"}) == []
 
 
+@pytest.mark.parametrize(
+    ("mapping", "why"),
+    [
+        ({"Cuont": "Tally"}, "the old release has no step 'Cuont'"),
+        ({"Count": "Tall"}, "the new release has no step 'Tall'"),
+        ({"Coun": "Tally"}, "the old release has no step 'Coun'"),
+    ],
+)
+def test_a_mapping_of_a_step_that_is_not_there_is_refused(mapping, why):
+    with pytest.raises(UsageError, match=why):
+        changes(BASE, small_job(step="Tally"), mapping)
+
+
 def test_side_inputs_are_compared():
     sided = small_job(side=True)
     assert breaks(changes(sided, small_job(before=True)))
@@ -185,19 +203,47 @@ def test_a_new_format_can_be_read_or_not(was, now, there, back):
     assert [each.severity for each in changes(new, old)] == [back] * bool(back)
 
 
+def test_a_format_that_goes_or_comes_is_lost_where_nothing_reads_it():
+    ledger = {"ledger": Format(written=2, reads_from=1)}
+    less = msgspec.structs.replace(BASE, formats=ledger)
+    more = msgspec.structs.replace(BASE, formats={**ledger, "household": Format(written=1, reads_from=1)})
+    lost = "BREAK format household: version 1 is kept, and nothing reads it any more"
+    assert [str(each) for each in changes(more, less)] == [lost]
+    [comes] = changes(less, more)
+    assert (comes.severity, comes.step) == (WARN, "format household")
+
+
 def test_a_new_beam_is_told():
     [found] = changes(BASE, msgspec.structs.replace(BASE, beam="2.99.0"))
     assert found == Change(WARN, "Beam", f"{BASE.beam} to 2.99.0; update the SDK on its own")
 
 
-def test_the_formats_are_those_that_are_written():
-    """Each reads its first version still: else `reads_from` has to say so."""
-    from models.ledger.state import decode_state as ledger  # one that reads more than it writes
+def _read(name: str, version: int) -> object:
+    """Empty bytes of a version, read by the code itself."""
+    if name == "context":
+        return context.decode_state(bytes((version,)) + context.encode_state(context.ContextState())[1:])
+    if name == "ledger":
+        return ledger.decode_state(bytes((version,)) + ledger.encode_state(ledger.LedgerState())[1:])
+    if name == "household":
+        return HouseholdFold(None, step="x").decode(msgspec.msgpack.encode([version, 0, 0, 0, []]))
+    part = SimpleNamespace(decode=bytes)
+    return DecideFold(part, None, part).decode(msgspec.msgpack.encode([version, b"", b""]))
 
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_a_format_says_that_it_reads_is_what_the_code_reads(name):
+    told = FORMATS[name]
+    for version in range(told.reads_from, told.written + 1):
+        assert _read(name, version)
+    for version in (told.reads_from - 1, told.written + 1):
+        with pytest.raises(ValueError, match=f"state of version {version}"):
+            _read(name, version)
+
+
+def test_the_first_form_of_a_ledger_is_read_still():
     golden = (ROOT / "tests" / "golden" / "ledger_state_1.msgpack").read_bytes()
-    assert golden[0] == FORMATS["ledger"].reads_from == 1
-    assert ledger(golden)
-    assert all(each.reads_from == each.written for name, each in FORMATS.items() if name != "ledger")
+    assert golden[0] == FORMATS["ledger"].reads_from
+    assert ledger.decode_state(golden)
 
 
 def _files(tmp_path: Path, *prints: Fingerprint) -> list[str]:
@@ -211,18 +257,29 @@ def _files(tmp_path: Path, *prints: Fingerprint) -> list[str]:
     ("new", "more", "code", "told"),
     [
         (BASE, [], 0, "x to x: can be updated in place"),
-        (small_job(step="Tally"), [], 1, "x to x: cannot be updated in place (1 BREAK, 1 WARN)"),
-        (small_job(step="Tally"), ["--mapping"], 0, "back from x: can be updated in place"),
         (
-            msgspec.structs.replace(small_job(step="Tally"), breaking="renamed"),
+            small_job(step="Tally", release="y"),
+            [],
+            1,
+            "x to y: cannot be updated in place (1 BREAK, 1 WARN)",
+        ),
+        (small_job(step="Tally", release="y"), ["--mapping"], 0, "back from y: can be updated in place"),
+        (
+            msgspec.structs.replace(small_job(step="Tally", release="y"), breaking="renamed"),
             [],
             0,
             "says itself that it breaks: renamed",
         ),
-        (small_job(extra_cell=True), [], 1, "back from x: cannot be updated in place"),
-        (small_job(before=True), [], 0, "x to x: can be updated in place (1 INFO)"),
+        (
+            msgspec.structs.replace(small_job(step="Tally", release="y"), breaking=" "),
+            [],
+            1,
+            "x to y: cannot be updated in place",
+        ),
+        (small_job(extra_cell=True, release="y"), [], 1, "back from y: cannot be updated in place"),
+        (small_job(before=True, release="y"), [], 0, "x to y: can be updated in place (1 INFO)"),
     ],
-    ids=["same", "renamed", "mapped", "breaking", "no way back", "harmless"],
+    ids=["same", "renamed", "mapped", "breaking", "breaking without a word", "no way back", "harmless"],
 )
 def test_the_command_tells_both_ways_and_fails_a_break(new, more, code, told, tmp_path, capsys):
     old_file, new_file = _files(tmp_path, BASE, new)
@@ -230,6 +287,18 @@ def test_the_command_tells_both_ways_and_fails_a_break(new, more, code, told, tm
     mapping.write_text(json.dumps({"Count": "Tally"}))
     assert main(["deploy", "update-check", old_file, new_file, *(more and [*more, str(mapping)])]) == code
     assert told in capsys.readouterr().out
+
+
+def test_two_of_one_release_that_differ_are_refused(tmp_path, capsys):
+    assert main(["deploy", "update-check", *_files(tmp_path, BASE, small_job(before=True))]) == 2
+    assert "both are of release x, and differ" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("why", ["", " "])
+def test_whoever_breaks_says_why(why, tmp_path, capsys):
+    command = ["deploy", "fingerprint", f"--flags={FLAGS}", f"--plan-here={PLAN}", f"--breaking={why}"]
+    assert main([*command, f"--out={tmp_path / 'x.json'}"]) == 2
+    assert "--breaking: say why" in capsys.readouterr().err
 
 
 def test_what_is_no_fingerprint_is_refused(tmp_path, capsys):
