@@ -54,7 +54,7 @@ def build(
     signals: PCollection[Payload], outcomes: PCollection[Payload], config: Config | StreamConfig
 ) -> Records:
     """The whole way of the data, from payloads to records; the same between files and between topics."""
-    plan = PlanSource(str(config.plan), refresh_s=config.refresh_s, keys=config.keys)
+    plan = PlanSource(str(config.plan), refresh_s=config.refresh_s, keys=config.keys).as_launched()
     mapping = str(config.mapping) if config.mapping else None
     ahead = None if config.ahead_s is None else int(config.ahead_s * SECOND)
     decoded = signals | "DecodeSignals" >> DecodeSignals(plan, mapping=mapping, ahead=ahead)

@@ -13,9 +13,8 @@ from typing import Any
 
 import apache_beam as beam
 
-from models.plan.load import PlanError
-from models.propensity.artifact import ArtifactError
 from transforms.logs import tell
+from transforms.plan_files import PLAN_FAULTS
 
 _METHODS = ("setup", "start_bundle", "process", "finish_bundle", "teardown")
 _LAYERS = ("pipelines", "transforms", "models", "schemas")
@@ -25,7 +24,7 @@ class StepError(RuntimeError):
     """A step failed. The traceback is that of the error itself; its text is withheld."""
 
 
-_OURS = (StepError, PlanError, ArtifactError)
+_OURS = (StepError, *PLAN_FAULTS)
 """Errors whose texts are about the bank's own files."""
 _TOLD = "_nextbeam_told"
 

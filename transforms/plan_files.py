@@ -9,13 +9,16 @@ from apache_beam.io.filesystem import FileMetadata
 from apache_beam.io.filesystems import FileSystems
 
 from models.plan.compiled import Plan
-from models.signing import Reader, TrustedKey, verified
+from models.plan.load import PlanError
+from models.plan.terms import PlanRefusedError
+from models.propensity.artifact import ArtifactError
+from models.signing import MOST_BYTES, Reader, SignatureError, TrustedKey, verified
 from models.signing.folder import names_in, reader
 
 Stamp = tuple[tuple[str, int, float], ...]
 
-_MOST_BYTES = 512 * 2**20
-"""Of a plan with its model, before any of it is fetched."""
+PLAN_FAULTS = (PlanError, ArtifactError, SignatureError, PlanRefusedError)
+"""Errors whose texts are ours, about the bank's own files, and may be told: those of others may repeat anything."""
 
 
 def plan_at(path: str, keys: Sequence[TrustedKey] = ()) -> Plan:
@@ -29,7 +32,7 @@ def plan_at(path: str, keys: Sequence[TrustedKey] = ()) -> Plan:
       SignatureError: It is not signed by one of `keys`, or not as it is.
       PlanError: It is not valid.
       ArtifactError: Its model is not.
-      ValueError: It is too large, or a file is named so that it would lie elsewhere.
+      PlanRefusedError: It is too large, or a file is named so that it would lie elsewhere.
       OSError: It cannot be read.
     """
     if not keys and "://" not in path:
@@ -63,8 +66,8 @@ def _local_folder(path: str) -> tuple[list[str], Reader]:
 
 def _remote_folder(path: str) -> tuple[list[str], Reader]:
     found = [each for each in _remote(path) if not each.path.endswith("/")]  # a folder is an object, too
-    if sum(each.size_in_bytes for each in found) > _MOST_BYTES:
-        raise ValueError(f"{path} has more than {_MOST_BYTES >> 20} MiB")
+    if sum(each.size_in_bytes for each in found) > MOST_BYTES:  # before any of it is fetched
+        raise PlanRefusedError(f"{path} has more than {MOST_BYTES >> 20} MiB")
     paths = {_inside(each.path, path): each.path for each in found}
 
     def read(name: str, most: int) -> bytes:
@@ -78,7 +81,7 @@ def _inside(name: str, folder: str) -> str:
     """Where an object lies below a folder. Buckets take any name, and one with `..` would be written elsewhere."""
     place = PurePosixPath(name).relative_to(PurePosixPath(folder))
     if ".." in place.parts:
-        raise ValueError(f"{name!r} lies outside of the plan's folder")
+        raise PlanRefusedError(f"{name[:80]!r} lies outside of the plan's folder")
     return str(place)
 
 

@@ -4,7 +4,8 @@ import atexit
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from threading import Lock, RLock
 from typing import Any, Literal
 
@@ -12,17 +13,18 @@ from apache_beam.utils.shared import Shared
 
 from models.folds import Fold
 from models.funnel import Funnel
-from models.ledger import by_household
 from models.plan.compiled import Plan
-from models.plan.spec import PlanSpec
+from models.plan.terms import PlanRefusedError, PlanTerms
 from models.signing import TrustedKey
 from models.volumes import VolumeBook
 from models.volumes.book import Past
 from transforms.plan_files import plan_at
+from transforms.plan_first import FirstPlan
 from transforms.plan_watch import PlanWatch
 
 FoldName = Literal["context", "ledger", "decide"]
 Keys = tuple[TrustedKey, ...]
+_Key = tuple[str, Keys, PlanTerms | None]
 
 
 @dataclass(eq=False)
@@ -69,20 +71,23 @@ class _SharedBook:
 
 
 _lock = Lock()
-_handles: dict[tuple[str, Keys], Shared] = {}
+_handles: dict[_Key, tuple[Shared, FirstPlan[LoadedPlan]]] = {}
 _books: dict[str, _SharedBook] = {}
-_watches: dict[tuple[str, float, Keys], PlanWatch[LoadedPlan]] = {}
+_watches: dict[tuple[str, float, Keys, PlanTerms | None], PlanWatch[LoadedPlan]] = {}
 _instead: dict[str, LoadedPlan] = {}
 
 atexit.register(gc.unfreeze)
 """What is out of sight is not taken apart as the process ends, and extension modules say on stderr that it leaks."""
 
 
-def _watch(path: str, every_s: float, keys: Keys) -> PlanWatch[LoadedPlan]:
+def _watch(source: "PlanSource", every_s: float) -> PlanWatch[LoadedPlan]:
+    key = source.path, every_s, source.keys, source.terms
     with _lock:
-        if (path, every_s, keys) not in _watches:
-            _watches[path, every_s, keys] = PlanWatch(path, every_s, _loaded, _refusal, keys)
-        return _watches[path, every_s, keys]
+        if key not in _watches:
+            _watches[key] = PlanWatch(
+                source.path, every_s, _loaded, partial(_refusal, source.terms), source.keys
+            )
+        return _watches[key]
 
 
 def _loaded(plan: Plan) -> LoadedPlan:
@@ -97,29 +102,17 @@ def _loaded(plan: Plan) -> LoadedPlan:
     return loaded
 
 
-def _refusal(old: Plan, new: Plan) -> str | None:
-    """Why a running job does not go over to a plan.
+def _refusal(terms: PlanTerms | None, old: Plan | None, new: Plan) -> str | None:
+    """Why a job does not go over to a plan, nor begin with it in a process of its own.
 
-    Keys and workers were laid out for the old one; and a file that was cut off between two entries is a valid plan,
-    which lacks what keeps customers from harm.
+    Processes that start later know nothing of what the others have decided by: what the job was started with is all
+    that holds every one of them to the same. One that has a plan also keeps what that has.
     """
-    if old.shares_capacity != new.shares_capacity:
-        return "volume constraints came or went: how customers are spread over workers would change; start a new job"
-    if by_household(old.spec) != by_household(new.spec):
-        return "limits by household came or went: states would have other keys; start a new job"
-    for what, count in _GUARDS.items():
-        if count(old.spec) and not count(new.spec):
-            return (
-                f"{what}: there were {count(old.spec)}, now there is none; if that is meant, start a new job"
-            )
+    for each in (terms, PlanTerms.of(old) if old else None):
+        why = each.refusal(new) if each else None
+        if why:
+            return why
     return None
-
-
-_GUARDS: dict[str, Callable[[PlanSpec], int]] = {
-    "contact.limits": lambda spec: len(spec.contact.limits),
-    "contact.suppressions": lambda spec: len(spec.contact.suppressions),
-    "policies": lambda spec: len(spec.policies),
-}
 
 
 def _shared(plan: Plan, past: Past) -> _SharedBook:
@@ -159,12 +152,25 @@ class PlanSource:
       past: What was spent before the process.
       refresh_s: Seconds between looks at the files; None: they are read once. A plan that takes the place of another
         in a running job opens a book of capacity of its own, as after a restart.
+      keys: Who may approve plans, as for `plan_at`.
+      terms: What every plan is held to, the first one of each process included. See `as_launched`.
     """
 
     path: str
     past: Past = "unknown"
     refresh_s: float | None = None
     keys: Keys = ()
+    terms: PlanTerms | None = None
+
+    def as_launched(self) -> "PlanSource":
+        """The same, but held to the terms of the plan that is there now: to be called as a graph is built.
+
+        Steps that are pickled carry them to processes that may start weeks later.
+        """
+        held = replace(self, terms=PlanTerms.of(self.load().plan))
+        if self.path not in _instead:
+            held._share(self)
+        return held
 
     def load(self) -> LoadedPlan:
         """The plan, loaded by the first who asks. Steps ask at the start of each bundle.
@@ -172,14 +178,39 @@ class PlanSource:
         Raises:
           PlanError: The plan is not valid, and none that was is loaded.
           SignatureError: It is not signed by one of `keys`, likewise.
+          PlanRefusedError: It is against the terms, likewise; or it was not good a moment ago.
         """
         if self.path in _instead:
             return _instead[self.path]
         if self.refresh_s is not None:
-            return _watch(self.path, self.refresh_s, self.keys).current()
+            return _watch(self, self.refresh_s).current()
+        shared, first = self._handle()
+        return shared.acquire(first.load)
+
+    def _handle(self) -> tuple[Shared, FirstPlan[LoadedPlan]]:
         with _lock:
-            handle = _handles.setdefault((self.path, self.keys), Shared())
-        return handle.acquire(lambda: _loaded(plan_at(self.path, self.keys)))
+            key = self.path, self.keys, self.terms
+            if key not in _handles:
+                _handles[key] = Shared(), FirstPlan(self._read)
+            return _handles[key]
+
+    def _read(self) -> LoadedPlan:
+        plan = plan_at(self.path, self.keys)
+        why = _refusal(self.terms, None, plan)
+        if why:
+            raise PlanRefusedError(why)
+        return _loaded(plan)
+
+    def _share(self, other: "PlanSource") -> None:
+        """Have in this process what another source has loaded, whose plan is within our terms."""
+        with _lock:
+            if self.refresh_s is not None:
+                every_s = self.refresh_s
+                watch = _watches[other.path, every_s, other.keys, other.terms]
+                _watches.setdefault((self.path, every_s, self.keys, self.terms), watch)
+            else:
+                shared, _ = _handles[other.path, other.keys, other.terms]
+                _handles.setdefault((self.path, self.keys, self.terms), (shared, FirstPlan(self._read)))
 
     @property
     def shares_capacity(self) -> bool:

@@ -9,12 +9,12 @@ from apache_beam.metrics.execution import MetricsEnvironment
 from apache_beam.metrics.metricbase import Counter
 
 from models.plan.compiled import Plan
-from models.plan.load import PlanError
-from models.propensity.artifact import ArtifactError
+from models.plan.terms import PlanRefusedError
 from models.signing import TrustedKey
 from transforms.logs import tell
 from transforms.metrics import PLAN_REFUSED, PLAN_RELOADED
-from transforms.plan_files import plan_at, stamp_of
+from transforms.plan_files import Stamp, plan_at, stamp_of
+from transforms.plan_first import FirstPlan, refused, tell_of
 
 Loaded = TypeVar("Loaded")
 
@@ -25,18 +25,19 @@ _SETTLED_S = 2.0
 class PlanWatch(Generic[Loaded]):
     """The last good plan at a path.
 
-    A plan is taken once its files have been the same for a while: a file that is half written may be a whole plan.
-
-    Whoever asks gets what is loaded, at once. A thread of its own looks at the files, whether anything is decided or
-    not, and loads a plan that has changed. One that is not good, or that a running job cannot take over, is refused
-    whole: the old one stays, a log line says why, once, and `plan_refused` counts. One that cannot be read now is tried
-    again at the next look.
+    The first one is loaded by the first who asks; while it is not good, all who ask fail: see `FirstPlan`. After that,
+    whoever asks gets what is loaded, at once. A thread of its own looks at the files, whether anything is decided or
+    not, and loads a plan that has changed, once its files have been the same for a while: a file that is half written
+    may be a whole plan. One that is not good, or that a running job cannot take over, is refused whole: the old one
+    stays, a log line says why, once, and `plan_refused` counts. One that cannot be read now is tried again at the next
+    look.
 
     Args:
       path: As for `plan_at`.
       every_s: Seconds between looks.
       build: What to make of a plan.
-      refusal: Why a plan cannot take the place of another in a running job; None: it can.
+      refusal: Why a plan cannot take the place of another in a running job, or be the first of a process, where there
+        is no other; None: it can.
       keys: As for `plan_at`: of the first plan and of each that follows.
     """
 
@@ -45,7 +46,7 @@ class PlanWatch(Generic[Loaded]):
         path: str,
         every_s: float,
         build: Callable[[Plan], Loaded],
-        refusal: Callable[[Plan, Plan], str | None],
+        refusal: Callable[[Plan | None, Plan], str | None],
         keys: Sequence[TrustedKey] = (),
     ) -> None:
         self._path = path
@@ -53,18 +54,29 @@ class PlanWatch(Generic[Loaded]):
         self._build = build
         self._refusal = refusal
         self._keys = tuple(keys)
-        self._stamp = stamp_of(path)
-        self._plan = plan_at(path, self._keys)
-        self._current = build(self._plan)
+        self._first = FirstPlan(self._begin)
+        self._stamp: Stamp = ()
+        self._taken: tuple[Plan, Loaded] | None = None
         self._uncounted: list[Counter] = []
-        Thread(target=self._watch, name="plan-watch", daemon=True).start()
 
     def current(self) -> Loaded:
-        """What is loaded. Never waits for the files."""
+        """What is loaded. Waits for the files only as long as nothing is.
+
+        Raises:
+          Exception: As of `FirstPlan`, if nothing is.
+        """
         # Others ask too, and what is counted outside of a step is counted nowhere.
         while self._uncounted and MetricsEnvironment.current_container() is not None:
             self._uncounted.pop().inc()
-        return self._current
+        return (self._taken or self._first.load())[1]
+
+    def _begin(self) -> tuple[Plan, Loaded]:
+        if self._taken is None:  # else another thread was quicker
+            stamp, plan = stamp_of(self._path), plan_at(self._path, self._keys)
+            self._check(plan)
+            self._stamp, self._taken = stamp, (plan, self._build(plan))
+            Thread(target=self._watch, name="plan-watch", daemon=True).start()
+        return self._taken
 
     def _watch(self) -> None:
         while True:
@@ -83,24 +95,26 @@ class PlanWatch(Generic[Loaded]):
             plan = plan_at(self._path, self._keys)
             if stamp_of(self._path) == stamp:
                 self._take(plan)
-        except (PlanError, ArtifactError, ValueError) as error:
-            self._refuse(str(error))
         except Exception as error:
             # The client of a bucket raises what it likes, and a thread that ends never looks again.
-            self._stamp = ()  # the plan may be good: try again
-            tell("plan_unreadable", plan_digest=self._plan.digest, error=type(error).__name__)
+            if refused(error):
+                self._uncounted.append(PLAN_REFUSED)
+            else:
+                self._stamp = ()  # the plan may be good: try again
+            tell_of(error, self._digest())
 
     def _take(self, plan: Plan) -> None:
-        if plan.digest == self._plan.digest:
+        if plan.digest == self._digest():
             return
-        why = self._refusal(self._plan, plan)
-        if why:
-            self._refuse(why)
-            return
-        self._current, self._plan = self._build(plan), plan
+        self._check(plan)
+        self._taken = plan, self._build(plan)
         self._uncounted.append(PLAN_RELOADED)
         tell("plan_reloaded", plan_digest=plan.digest)
 
-    def _refuse(self, why: str) -> None:
-        self._uncounted.append(PLAN_REFUSED)
-        tell("plan_refused", plan_digest=self._plan.digest, detail=why)
+    def _check(self, plan: Plan) -> None:
+        why = self._refusal(self._taken[0] if self._taken else None, plan)
+        if why is not None:
+            raise PlanRefusedError(why)
+
+    def _digest(self) -> str | None:
+        return self._taken[0].digest if self._taken else None

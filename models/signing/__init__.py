@@ -2,11 +2,12 @@
 
 from models.signing.folder import read_local, sign
 from models.signing.keys import TrustedKey, private_key, trusted_keys
-from models.signing.manifest import MANIFEST, SIGNATURE, SignatureError, manifest_of
+from models.signing.manifest import MANIFEST, MOST_BYTES, SIGNATURE, SignatureError, manifest_of
 from models.signing.verify import Reader, approved, verified
 
 __all__ = [
     "MANIFEST",
+    "MOST_BYTES",
     "SIGNATURE",
     "Reader",
     "SignatureError",

@@ -375,6 +375,7 @@ def _until(holds) -> bool:
 def test_a_running_job_keeps_its_plan_until_the_next_one_is_approved(bank, caplog):
     caplog.set_level(logging.WARNING)
     watch = PlanWatch(str(bank), 0.02, lambda plan: plan, lambda old, new: None, KEYS)
+    watch.current()
     _renamed(bank, "Planted bank")
     assert _until(lambda: PLAN_REFUSED in watch._uncounted)
     assert "'plan.yaml' is not what was signed" in caplog.text

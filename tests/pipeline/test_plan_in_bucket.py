@@ -74,6 +74,7 @@ def test_a_bucket_that_is_away_is_looked_at_again_whatever_it_raises(monkeypatch
 
     monkeypatch.setattr(plan_watch, away, found)
     watch = PlanWatch(str(tmp_path), 0.01, lambda plan: plan, lambda old, new: None)
+    watch.current()
     text = SMALL.read_text("utf-8").replace("\nname: ", "\nname: New ", 1)
     (tmp_path / "plan.yaml").write_text(text, "utf-8")
     until = time.monotonic() + 5

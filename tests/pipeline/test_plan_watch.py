@@ -12,15 +12,17 @@ from bank_arrivals import PLAN
 from hosting import BOUNDED
 
 from models.plan.compiled import Plan
+from models.plan.terms import PlanTerms
 from transforms import plan_watch
 from transforms.metrics import PLAN_REFUSED
-from transforms.plan_source import _refusal
 from transforms.plan_watch import PlanWatch
 
 
 @pytest.fixture(scope="module")
 def watch() -> PlanWatch:
-    return PlanWatch(PLAN.path, 3600.0, lambda plan: plan, lambda old, new: None)
+    watch = PlanWatch(PLAN.path, 3600.0, lambda plan: plan, lambda old, new: None)
+    watch.current()
+    return watch
 
 
 class _Ask(beam.DoFn):
@@ -62,6 +64,7 @@ def _renamed(folder: Path, name: str) -> None:
 
 def test_files_that_go_on_changing_are_left_for_the_next_look(folder, monkeypatch):
     watch = PlanWatch(str(folder), 3600.0, lambda plan: plan, lambda old, new: None)
+    watch.current()
     _renamed(folder, "half")
 
     def meanwhile(_seconds):
@@ -77,6 +80,7 @@ def test_files_that_go_on_changing_are_left_for_the_next_look(folder, monkeypatc
 
 def test_what_is_written_while_it_is_read_is_read_again(folder, monkeypatch):
     watch = PlanWatch(str(folder), 3600.0, lambda plan: plan, lambda old, new: None)
+    watch.current()
     monkeypatch.setattr(plan_watch.time, "sleep", lambda _seconds: None)
     _renamed(folder, "first")
     read = plan_watch.plan_at
@@ -104,7 +108,7 @@ def test_a_plan_that_was_cut_off_before_its_limits_is_not_gone_over_to(tmp_path,
     folder = Path(shutil.copytree(uk_bank.FOLDER, tmp_path / "plan"))
     text = (folder / file).read_text()
     (folder / file).write_text(text[: text.index(starts)] or "policies: []\n")
-    said = _refusal(whole, Plan.load(folder))
+    said = PlanTerms.of(whole).refusal(Plan.load(folder))
     assert said is not None
     assert said.startswith(what)
-    assert _refusal(Plan.load(folder), whole) is None
+    assert PlanTerms.of(Plan.load(folder)).refusal(whole) is None
