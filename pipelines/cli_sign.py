@@ -118,9 +118,11 @@ def _verify(args: argparse.Namespace, _: list[str]) -> int:
 
 
 def _loadable(folder: Path) -> None:
-    """Nobody should approve what no job would load."""
+    """Nobody should approve what no job would load; what cannot be signed is not even looked at."""
+    from models.signing import check_folder  # noqa: PLC0415
     from pipelines.launch import checked_plan  # noqa: PLC0415
 
+    check_folder(folder)
     checked_plan(folder)
 
 

@@ -1,6 +1,6 @@
 """Which files of a plan were approved, and by whom: a manifest of digests, under a signature."""
 
-from models.signing.folder import read_local, sign
+from models.signing.folder import check_folder, read_local, sign
 from models.signing.keys import TrustedKey, private_key, trusted_keys
 from models.signing.manifest import MANIFEST, MOST_BYTES, SIGNATURE, SignatureError, manifest_of
 from models.signing.verify import Reader, approved, verified
@@ -13,6 +13,7 @@ __all__ = [
     "SignatureError",
     "TrustedKey",
     "approved",
+    "check_folder",
     "manifest_of",
     "private_key",
     "read_local",

@@ -4,8 +4,10 @@ import base64
 import io
 import json
 import logging
+import os
 import shutil
 import subprocess
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -213,13 +215,50 @@ def test_a_file_that_grew_is_not_read_to_its_end(bank):
 
 
 def test_a_link_out_of_the_folder_does_not_become_part_of_a_plan(bank, tmp_path):
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "elsewhere" / "more.yaml").write_text("actions: []")
-    (bank / "linked").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
-    assert plan_at(str(bank), KEYS).digest == Plan.load(BANK).digest
-    (bank / "more.yaml").symlink_to(tmp_path / "elsewhere" / "more.yaml")
+    (tmp_path / "more.yaml").write_text("actions: []")
+    (bank / "more.yaml").symlink_to(tmp_path / "more.yaml")
     with pytest.raises(SignatureError, match="is not among the signed"):
         plan_at(str(bank), KEYS)
+
+
+def _linked_folder(bank: Path) -> None:
+    """Plans are read through it, but nobody would have looked at what it holds."""
+    elsewhere = bank.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "more.yaml").write_text("actions: []")
+    (bank / "linked").symlink_to(elsewhere, target_is_directory=True)
+
+
+def _pipe(bank: Path) -> None:
+    """Who reads it waits; whoever does here gets nothing, so that a test ends."""
+    os.mkfifo(bank / "notes.md")
+    threading.Thread(target=(bank / "notes.md").write_bytes, args=(b"",), daemon=True).start()
+
+
+def _nowhere(bank: Path) -> None:
+    (bank / "notes.md").symlink_to(bank / "gone.md")
+
+
+@pytest.mark.parametrize(
+    ("plant", "said"),
+    [
+        (_linked_folder, "'linked' is a link to a folder; copy the folder there"),
+        (_pipe, "'notes.md' is no file that can be read to its end; remove it"),
+        (_nowhere, "'notes.md' is no file that can be read"),
+    ],
+)
+def test_what_is_no_file_can_neither_be_signed_nor_approved(plant, said, bank, tmp_path, capsys):
+    (tmp_path / "key.pem").write_bytes(_secret(OURS))
+    (tmp_path / "public.pem").write_text(_pem(OURS))
+    signed = (bank / SIGNATURE).read_bytes()
+    plant(bank)
+    assert main(["plan", "sign", str(bank), "--key", str(tmp_path / "key.pem")]) == 2
+    assert said in capsys.readouterr().err
+    assert (bank / SIGNATURE).read_bytes() == signed
+    by = ["--keys", str(tmp_path / "public.pem")]
+    assert main(["plan", "sign", str(bank), "--signature", str(bank / SIGNATURE), *by]) == 2
+    assert main(["plan", "verify", str(bank), *by]) == 1
+    assert f"refused: {said}" in capsys.readouterr().out
 
 
 def test_a_single_file_is_no_signed_plan(bank):
