@@ -1,4 +1,4 @@
-"""`nextbeam plan`: check a plan before it runs, tell it in plain English, compare two, sign one."""
+"""`nextbeam plan`: check a plan before it runs, tell it in plain English, compare two, sign one, publish its limits."""
 
 import argparse
 from collections import Counter
@@ -6,6 +6,7 @@ from datetime import date, datetime, time
 from typing import TYPE_CHECKING
 
 from pipelines.cli_diff import add_diff
+from pipelines.cli_limits import add_limits
 from pipelines.cli_sign import add_sign
 from pipelines.commands import add_command
 from pipelines.locate import UsageError, find_plan
@@ -26,7 +27,7 @@ EXPLAIN_EXAMPLE = """example:
 
 
 def add_plan(commands: "Commands") -> None:
-    """Add `plan` with its own commands: check, explain, diff, sign, verify."""
+    """Add `plan` with its own commands: check, explain, diff, sign, verify, limits."""
     text = "check, explain, compare and sign decision plans before they run"
     parser = commands.add_parser(
         "plan", help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False
@@ -36,6 +37,7 @@ def add_plan(commands: "Commands") -> None:
     _add_explain(of_plan)
     add_diff(of_plan)
     add_sign(of_plan)
+    add_limits(of_plan)
 
 
 def _add_check(commands: "Commands") -> None:

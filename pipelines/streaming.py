@@ -16,8 +16,6 @@ from apache_beam.options.pipeline_options import (
 )
 from apache_beam.runners.runner import PipelineResult
 from apache_beam.utils.subprocess_server import JavaJarServer
-from google.api_core.exceptions import GoogleAPIError, NotFound
-from requests import RequestException
 
 from models.folds import Counted
 from models.observability import metrics
@@ -140,13 +138,15 @@ def _tables(dataset: str) -> Resources:
 class _Promises:
     """The limits of the plans that decide here, as rows: what `cap_breaches` holds their decisions to.
 
-    The job of a cloud has them published by whoever publishes its plan.
+    Those of a job in the cloud are published with its plan: `nextbeam plan limits`.
     """
 
     def __init__(self, config: StreamConfig) -> None:
         self._config = config
+        # What the steps of this process have loaded, as the graph was built of the same source.
         self._source = PlanSource(config.plan, refresh_s=config.refresh_s, keys=config.keys)
         self._published = ""
+        self._told: set[tuple[str, str]] = set()
 
     def keep(self, stop: threading.Event) -> None:
         """Until stopped. On a thread of its own: a BigQuery that does not answer must not hold up start and stop."""
@@ -155,24 +155,28 @@ class _Promises:
             stop.wait(_LOOK_S)
 
     def publish(self) -> None:
-        """Those of the plan in force, once. A table that is not there, or not now, is no reason to stop deciding."""
+        """Those of the plan in force, once. A table that is not there, or not now, is no reason to stop deciding.
+
+        It may be there at the next look; each kind of trouble with a plan is told once.
+        """
         if self._config.dataset is None:
             return
-        plan = self._source.load().plan
-        if plan.digest == self._published:
-            return
-        resources = _tables(self._config.dataset)
+        digest = ""
         try:
-            publish_limits(plan_limits(plan.spec, plan.digest), resources, Endpoints.from_environment())
-            self._published = plan.digest
-        except (GoogleAPIError, RequestException) as error:
-            tell(
-                "limits_unpublished",
-                plan_digest=plan.digest,
-                table=f"{self._config.dataset}.plan_limits",
-                error=type(error).__name__,
-            )
-            self._published = plan.digest if isinstance(error, NotFound) else ""
+            plan = self._source.load().plan
+            digest = plan.digest
+            if digest != self._published:
+                limits = plan_limits(plan.spec, digest)
+                publish_limits(limits, _tables(self._config.dataset), Endpoints.from_environment())
+                self._published = digest
+        except Exception as error:  # a thread that ends never looks again
+            self._tell(digest, type(error).__name__)
+
+    def _tell(self, digest: str, kind: str) -> None:
+        if (digest, kind) not in self._told:
+            self._told.add((digest, kind))
+            table = f"{self._config.dataset}.plan_limits"
+            tell("limits_unpublished", plan_digest=digest, table=table, error=kind)
 
 
 def accounts_line(result: PipelineResult) -> str:
