@@ -57,7 +57,7 @@ def run_twin(
         return _Messages(arrived[subscription.rpartition("/")[2]], live=live)
 
     def sink(topic: str, **_: Any) -> beam.PTransform:
-        return _ToFiles(topic, str(folder))
+        return ToFiles(topic, str(folder))
 
     with (
         _table_service() as service,
@@ -69,7 +69,7 @@ def run_twin(
         pipeline = beam.Pipeline(options=PipelineOptions(list(flags)))
         connect_topics(pipeline, config)
         pipeline.run().wait_until_finish()
-    return {**service.rows, **_heard(folder)}
+    return {**service.rows, **heard_in(folder)}
 
 
 class _Messages(beam.PTransform[PBegin, PCollection[PubsubMessage]]):
@@ -93,7 +93,9 @@ def _published(payloads: Sequence[bytes]) -> Iterator[PubsubMessage]:
         yield PubsubMessage(payload, {})
 
 
-class _ToFiles(beam.PTransform[PCollection[PubsubMessage], None]):
+class ToFiles(beam.PTransform[PCollection[PubsubMessage], None]):
+    """A topic whose messages are lines of files."""
+
     def __init__(self, topic: str, folder: str) -> None:
         super().__init__()
         self._name = topic.rpartition("/")[2]
@@ -116,7 +118,8 @@ class _FileFn(beam.DoFn):
             file.write(json.dumps(said, sort_keys=True) + "\n")
 
 
-def _heard(folder: Path) -> Heard:
+def heard_in(folder: Path) -> Heard:
+    """What `ToFiles` wrote there."""
     found: Heard = {}
     for file in folder.glob("*.jsonl"):
         for line in file.read_text().splitlines():
