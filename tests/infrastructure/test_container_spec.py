@@ -7,7 +7,7 @@ import threading
 from typing import ClassVar
 
 import pytest
-from deployed_job import FLAGS, changed, flags
+from deployed_job import FLAGS, ROOT, changed, flags
 from discovery import violations
 from requests import Session
 
@@ -204,6 +204,22 @@ def test_a_spec_that_is_no_file_in_a_bucket_is_refused(spec):
 def test_a_job_that_is_not_fit_is_not_launched(capsys):
     assert main(["deploy", "launch", f"--flags={FLAGS}", f"--spec={SPEC}", "--use_public_ips", "--send"]) == 2
     assert "public addresses" in capsys.readouterr().err
+
+
+def test_the_launch_of_a_breaking_release_is_one_that_is_taken():
+    """As the page on it says it, on top of a file of flags."""
+    page = (ROOT / "docs" / "dataflow.md").read_text("utf-8")
+    [said] = re.findall(r"nextbeam deploy launch .*?--silent_until.*?(?=\n\n)", page, re.DOTALL)
+    more = [
+        flag
+        for flag in re.findall(r"--[a-z]\S+", said)
+        if re.match("--(job_name|silent|signals|outcomes)", flag)
+    ]
+    parameter = launch_body(JobFlags.of(flags(*more)), SPEC)["launchParameter"]
+    assert parameter["jobName"] == "nextbeam-decisioning-b"
+    assert parameter["parameters"]["silent_until"] == "2026-11-21T18:00Z"
+    assert parameter["parameters"]["signals_subscription"] == "signals-decisioning-b"
+    assert parameter["parameters"]["outcomes_subscription"] == "outcomes-decisioning-b"
 
 
 def test_without_send_it_is_only_printed(capsys):
