@@ -209,7 +209,7 @@ def test_a_job_that_is_not_fit_is_not_launched(capsys):
 def test_the_launch_of_a_breaking_release_is_one_that_is_taken():
     """As the page on it says it, on top of a file of flags."""
     page = (ROOT / "docs" / "dataflow.md").read_text("utf-8")
-    [said] = re.findall(r"nextbeam deploy launch .*?--silent_until.*?(?=\n\n)", page, re.DOTALL)
+    [said] = re.findall(r"(?ms)^ +nextbeam deploy launch .*?--silent_until.*?(?=\n\n)", page)
     more = [
         flag
         for flag in re.findall(r"--[a-z]\S+", said)
