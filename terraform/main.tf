@@ -9,11 +9,17 @@ module "services" {
 module "identities" {
   source = "./modules/identities"
 
-  project_id  = var.project_id
-  name        = local.name
-  analysts    = setunion(var.analysts, var.data_stewards)
-  operators   = var.operators
-  audited     = var.audited_services
+  project_id = var.project_id
+  name       = local.name
+  analysts   = setunion(var.analysts, var.data_stewards)
+  operators  = var.operators
+  erasers    = var.erasers
+  audited    = var.audited_services
+  impersonators = {
+    launcher        = var.releasers
+    model-publisher = var.decision_managers
+    replayer        = var.operators
+  }
   break_glass = var.break_glass
 
   depends_on = [module.services]
@@ -30,8 +36,8 @@ module "keys" {
   rotation_days   = var.key_rotation_days
   users           = local.keys
   agents          = module.services.agents
-  signers         = { model-publisher = module.identities.members["model-publisher"] }
-  verifiers       = { for account in ["ci", "launcher", "worker"] : account => module.identities.members[account] }
+  # Jobs are told the public half by flags, from this configuration's outputs; who signs looks it up.
+  signers = { model-publisher = module.identities.members["model-publisher"] }
 }
 
 module "network" {
@@ -57,16 +63,17 @@ module "personal_data" {
   name       = local.name
   masked_readers = merge(
     { for group in var.analysts : group => group },
-    # It compares a candidate with the job that runs: who was meant is no matter.
-    { launcher = module.identities.members["launcher"] },
+    {
+      # It compares a candidate with the job that runs: who was meant is no matter.
+      launcher = module.identities.members["launcher"]
+      # Contacts are counted by customer and household: hashes of one value are alike.
+      scan = module.services.agents["dataplex"]
+    },
   )
   clear_readers = merge(
-    { for group in var.data_stewards : group => group },
-    {
-      # It publishes payloads again, and so has to read them; the scan compares whose decisions were whose.
-      replayer = module.identities.members["replayer"]
-      scan     = module.services.agents["dataplex"]
-    },
+    { for group in setunion(var.data_stewards, var.erasers) : group => group },
+    # It publishes payloads again, and so has to read them.
+    { replayer = module.identities.members["replayer"] },
   )
 
   depends_on = [module.services]
@@ -108,14 +115,18 @@ module "records" {
         columns      = "${path.root}/tables/plan_limits.json"
         partitioned  = false
         clustered_by = ["plan_digest"]
-        writers      = { worker = module.identities.members["worker"] }
+        # `nextbeam plan limits`, before the plan itself is published: once for each plan, so it looks first.
+        writers = { model-publisher = module.identities.members["model-publisher"] }
+        readers = { model-publisher = module.identities.members["model-publisher"] }
       }
     },
   )
 
   readers           = { replayer = module.identities.members["replayer"] }
+  row_eraser        = module.identities.row_eraser
+  erasers           = var.erasers
   brand_readers     = var.brand_readers
-  all_brand_readers = concat([module.services.agents["dataplex"]], [for account in ["launcher", "replayer"] : module.identities.members[account]], tolist(var.data_stewards))
+  all_brand_readers = concat([module.services.agents["dataplex"]], [for account in ["launcher", "replayer"] : module.identities.members[account]], tolist(setunion(var.data_stewards, var.erasers)))
 }
 
 module "shadow" {
@@ -138,6 +149,9 @@ module "shadow" {
       writers   = { worker = module.identities.members["worker"] }
     })
   }
+
+  row_eraser = module.identities.row_eraser
+  erasers    = var.erasers
 
   # It compares the two before it asks for approval.
   readers = { launcher = module.identities.members["launcher"] }
@@ -184,6 +198,7 @@ module "messaging" {
   kms_key         = module.keys.ids["pubsub"]
   contracts       = local.contracts
   generations     = keys(local.jobs)
+  next_generation = var.next_generation
   retention_days  = var.retention_days.messages
   deletion_policy = local.deletion_policy
   archive_table   = module.records.tables["dead_letter_archive"]
@@ -246,6 +261,7 @@ module "secrets" {
     pepper = {
       purpose = "Makes the marks of customers in logs, so that ids cannot be tried until one fits."
       readers = { worker = module.identities.members["worker"] }
+      adders  = var.operators
     }
   }
 }
@@ -296,6 +312,7 @@ module "operations" {
   kms_key    = module.keys.ids["run"]
   protect    = local.protect
   image      = var.image
+  operators  = var.operators
   replayer   = module.identities.emails["replayer"]
   scheduler  = { email = module.identities.emails["scheduler"], member = module.identities.members["scheduler"] }
   network    = module.network.id

@@ -86,6 +86,10 @@ variable "image" {
     condition     = var.image == null || can(regex("^[a-z0-9.-]+(/[a-z0-9._-]+)+@sha256:[0-9a-f]{64}$", var.image))
     error_message = "image names a digest, HOST/PROJECT/REPOSITORY/NAME@sha256:..., as a tag could be moved under a running job."
   }
+  validation {
+    condition     = var.image == null || !can(regex("sha256:0{64}", var.image))
+    error_message = "image: zeros are the digest of no image; leave image out until there is one."
+  }
 }
 
 variable "job_name" {
@@ -116,8 +120,12 @@ variable "next_generation" {
   default     = null
 
   validation {
-    condition     = var.next_generation == null || (can(regex("^([a-z][a-z0-9]{0,7})?$", var.next_generation)) && var.next_generation != "shadow" && var.next_generation != var.generation)
-    error_message = "next_generation is another than generation, and of the same form."
+    condition     = var.next_generation == null || (can(regex("^([a-z][a-z0-9]{0,7})?$", var.next_generation)) && var.next_generation != "shadow")
+    error_message = "next_generation is of the form of generation."
+  }
+  validation {
+    condition     = var.next_generation == null || var.next_generation != var.generation
+    error_message = "next_generation is another than generation."
   }
 }
 
@@ -195,13 +203,46 @@ variable "data_stewards" {
 }
 
 variable "operators" {
-  description = "Groups that watch the job, drain it and approve deployments."
+  description = "Groups that watch the job, drain it, approve deployments, replay dead letters and add values of secrets."
   type        = set(string)
   default     = []
 
   validation {
     condition     = alltrue([for member in var.operators : startswith(member, "group:")])
     error_message = "operators are groups (group:NAME@DOMAIN)."
+  }
+}
+
+variable "decision_managers" {
+  description = "Groups that sign and publish plans, acting as the model publisher."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for member in var.decision_managers : startswith(member, "group:")])
+    error_message = "decision_managers are groups (group:NAME@DOMAIN)."
+  }
+}
+
+variable "releasers" {
+  description = "Groups that launch a job by hand, e.g. a breaking release, acting as the launcher."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for member in var.releasers : startswith(member, "group:")])
+    error_message = "releasers are groups (group:NAME@DOMAIN)."
+  }
+}
+
+variable "erasers" {
+  description = "Groups that delete the rows of a customer who asks to be forgotten; they see personal columns as they are."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for member in var.erasers : startswith(member, "group:")])
+    error_message = "erasers are groups (group:NAME@DOMAIN)."
   }
 }
 

@@ -10,12 +10,14 @@ labels = {
   owner       = "decisioning"
 }
 
-image       = "europe-west2-docker.pkg.dev/nextbeam-dev-0000/nextbeam/nextbeam@sha256:0000000000000000000000000000000000000000000000000000000000000000"
 max_workers = 2
 
-analysts     = ["group:analysts@example.com"]
-operators    = ["group:operators@example.com"]
-alert_emails = ["decisioning@example.com"]
+analysts          = ["group:analysts@example.com"]
+decision_managers = ["group:decision-managers@example.com"]
+releasers         = ["group:releasers@example.com"]
+erasers           = ["group:data-protection@example.com"]
+operators         = ["group:operators@example.com"]
+alert_emails      = ["decisioning@example.com"]
 
 retention_days = {
   messages     = 7

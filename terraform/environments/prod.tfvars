@@ -10,15 +10,17 @@ labels = {
   owner       = "decisioning"
 }
 
-image       = "europe-west2-docker.pkg.dev/nextbeam-prod-0000/nextbeam/nextbeam@sha256:0000000000000000000000000000000000000000000000000000000000000000"
 max_workers = 20
 
-analysts       = ["group:analysts@example.com"]
-data_stewards  = ["group:data-stewards@example.com"]
-operators      = ["group:operators@example.com"]
-break_glass    = "principalSet://goog/group/break-glass@example.com"
-alert_emails   = ["decisioning@example.com"]
-pager_channels = ["projects/nextbeam-prod-0000/notificationChannels/1"]
+analysts          = ["group:analysts@example.com"]
+data_stewards     = ["group:data-stewards@example.com"]
+decision_managers = ["group:decision-managers@example.com"]
+releasers         = ["group:releasers@example.com"]
+erasers           = ["group:data-protection@example.com"]
+operators         = ["group:operators@example.com"]
+break_glass       = "principalSet://goog/group/break-glass@example.com"
+alert_emails      = ["decisioning@example.com"]
+pager_channels    = ["projects/nextbeam-prod-0000/notificationChannels/1"]
 
 retention_days = {
   messages     = 31
@@ -41,12 +43,4 @@ budget = {
   currency = "GBP"
 }
 
-repository = "projects/nextbeam-prod-0000/locations/europe-west2/connections/nextbeam/repositories/nextbeam"
-
-# What builds run in and what the image is made of: put in your own (docs/dataflow.md). Zeros are of no image.
-build_images = {
-  builder  = "europe-west2-docker.pkg.dev/nextbeam-prod-0000/nextbeam/builder@sha256:0000000000000000000000000000000000000000000000000000000000000000"
-  python   = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
-  beam     = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
-  launcher = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
-}
+# Put in once they are there (README.md, "First deployment"): `image`, `repository` and `build_images`.

@@ -36,10 +36,10 @@ run "what_a_bank_adds" {
     repository = "projects/nextbeam-test-0000/locations/europe-west2/connections/nextbeam/repositories/nextbeam"
     perimeter  = { access_policy = "123456" }
     build_images = {
-      builder  = "europe-west2-docker.pkg.dev/nextbeam-test-0000/nextbeam/builder@sha256:0000000000000000000000000000000000000000000000000000000000000000"
-      python   = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
-      beam     = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
-      launcher = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+      builder  = "europe-west2-docker.pkg.dev/nextbeam-test-0000/nextbeam/builder@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+      python   = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+      beam     = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+      launcher = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
     }
     infrastructure_account = "terraform@nextbeam-seed-0000.iam.gserviceaccount.com"
   }

@@ -53,6 +53,13 @@ run "first_fault_of_each" {
     data_stewards = ["user:somebody@example.com"]
     # everybody an operator
     operators = ["allUsers"]
+    # people by name who act as accounts
+    decision_managers = ["user:somebody@example.com"]
+    releasers         = ["user:somebody@example.com"]
+    erasers           = ["user:somebody@example.com"]
+    # a generation that is the candidate
+    generation      = "shadow"
+    next_generation = "B"
     # a brand that is sql
     brand_readers = { "x' OR TRUE --" = "group:g@example.com" }
     # a person behind the glass
@@ -101,6 +108,11 @@ run "first_fault_of_each" {
     var.build_images,
     var.builds_cidr,
     var.data_stewards,
+    var.decision_managers,
+    var.erasers,
+    var.generation,
+    var.next_generation,
+    var.releasers,
     var.fresh_s,
     var.goals,
     var.image,

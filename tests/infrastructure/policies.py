@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator
 import policies_access as access
 import policies_data as data
 import policies_names as names
+import policies_settings as settings
 import policies_watch as watch
+from terraform_expected import as_committed
 from terraform_state import Deployment
 
 Policy = Callable[[Deployment], Iterator[str]]
@@ -34,6 +36,15 @@ _ALL: tuple[Policy, ...] = (
     names.tables_of_the_pipeline,
     names.personal_columns_are_tagged,
     names.alerts_of_the_table,
+    settings.kept_as_said,
+    settings.state_is_under_our_key,
+    settings.reads_are_audited,
+    settings.what_is_denied_to_all,
+    settings.masks_tell_nothing,
+    settings.workers_talk_on_their_ports,
+    settings.plans_are_signed_so,
+    settings.nobody_oversteps,
+    as_committed,
     watch.promises_are_watched,
     watch.alerts_reach_somebody,
     watch.alerts_do_not_wait_for_ever,

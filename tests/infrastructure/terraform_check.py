@@ -14,7 +14,7 @@ def main() -> int:
     """Run checks one after the other; 1 at the first that fails."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "command", nargs="+", choices=COMMANDS, help="made: what an apply would make, with its plan"
+        "command", nargs="+", choices=COMMANDS, help="foresee: a plan in which every value is known"
     )
     parser.add_argument(
         "--env", default="dev", choices=ENVIRONMENTS, help="for plan, foresee and apply; default: dev"

@@ -50,6 +50,11 @@ def test_every_variable_and_output_is_described():
         assert [name for name, given in found.items() if not given.get("description")] == []
 
 
+def test_a_job_that_is_launched_by_flags_keeps_its_state_under_our_key():
+    found = dict(terraform_docs.blocks((TERRAFORM / "outputs.tf").read_text("utf-8"), "output"))
+    assert '"--experiments=enable_kms_on_streaming_engine"' in found["job_flags"]["value"]
+
+
 def test_the_limits_of_plans_have_their_columns():
     text = (TERRAFORM / "tables" / "plan_limits.json").read_text("utf-8")
     assert json.loads(text) == bigquery_columns(PlanLimit)

@@ -66,6 +66,14 @@ resource "google_dataplex_datascan" "decisions" {
       }
     }
     rules {
+      name        = "limits-known"
+      description = "The limits of every plan that decided are known: without them limits-kept says nothing of its decisions."
+      dimension   = "COMPLETENESS"
+      sql_assertion {
+        sql_statement = "SELECT table_name FROM `${local.here}.accounted_for` WHERE unpromised > 0"
+      }
+    }
+    rules {
       name        = "limits-kept"
       description = "No contact that a limit of its plan should have refused; the last hour may still be written."
       dimension   = "CONSISTENCY"

@@ -1,4 +1,4 @@
-# Machines that build: in our network, without an address on the internet.
+# Machines that build: in Google's network, peered with ours, without an address on the internet.
 resource "google_cloudbuild_worker_pool" "this" {
   project  = var.project_id
   name     = var.name

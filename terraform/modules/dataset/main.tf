@@ -126,6 +126,18 @@ locals {
   ]...)
 }
 
+resource "google_bigquery_table_iam_member" "reader" {
+  for_each = merge([
+    for name, table in var.tables : { for who, member in table.readers : "${name}/${who}" => { table = name, member = member } }
+  ]...)
+
+  project    = var.project_id
+  dataset_id = google_bigquery_dataset.this.dataset_id
+  table_id   = google_bigquery_table.this[each.value.table].table_id
+  role       = "roles/bigquery.dataViewer"
+  member     = each.value.member
+}
+
 resource "google_bigquery_table_iam_member" "writer" {
   for_each = local.table_writers
 
@@ -142,5 +154,15 @@ resource "google_bigquery_dataset_iam_member" "reader" {
   project    = var.project_id
   dataset_id = google_bigquery_dataset.this.dataset_id
   role       = "roles/bigquery.dataViewer"
+  member     = each.value
+}
+
+# A customer who asks to be forgotten: docs/operations.md. What was changed instead of deleted, seals tell.
+resource "google_bigquery_dataset_iam_member" "eraser" {
+  for_each = var.erasers
+
+  project    = var.project_id
+  dataset_id = google_bigquery_dataset.this.dataset_id
+  role       = var.row_eraser
   member     = each.value
 }

@@ -36,7 +36,7 @@ variable "protect" {
 variable "tables" {
   description = <<-EOT
     The tables by name. `columns` is a file with BigQuery's columns; `partitioned_by` is a column, null: the day of
-    arrival; `filter_required`: queries have to name days; `writers` append rows, by any name.
+    arrival; `filter_required`: queries have to name days; `writers` append rows, `readers` read them, by any name.
   EOT
   type = map(object({
     description     = string
@@ -47,6 +47,7 @@ variable "tables" {
     clustered_by    = list(string)
     kept_days       = optional(number)
     writers         = optional(map(string), {})
+    readers         = optional(map(string), {})
   }))
 }
 
@@ -63,6 +64,16 @@ variable "policy_tags" {
 variable "row_writer" {
   description = "The custom role that appends rows."
   type        = string
+}
+
+variable "row_eraser" {
+  description = "The custom role that deletes rows."
+  type        = string
+}
+
+variable "erasers" {
+  description = "Who deletes rows of all tables, as IAM members."
+  type        = set(string)
 }
 
 variable "readers" {

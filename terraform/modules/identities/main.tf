@@ -38,6 +38,11 @@ locals {
       title       = "Append rows to a table, without reading it"
       permissions = ["bigquery.tables.get", "bigquery.tables.updateData"]
     }
+    erasure = {
+      id          = "RowEraser"
+      title       = "Delete rows of tables"
+      permissions = ["bigquery.tables.get", "bigquery.tables.getData", "bigquery.tables.updateData"]
+    }
     queries = {
       id          = "QueryRunner"
       title       = "Run queries over what one may read anyway"
@@ -84,16 +89,18 @@ locals {
   # All that is granted on the whole project: what cannot be granted on less, by roles that say no more than it takes.
   project_grants = merge(
     {
-      "jobs/worker"      = { role = "jobs", member = google_service_account.this["worker"].member }
-      "jobs/launcher"    = { role = "jobs", member = google_service_account.this["launcher"].member }
-      "figures/launcher" = { role = "figures", member = google_service_account.this["launcher"].member }
-      "queries/launcher" = { role = "queries", member = google_service_account.this["launcher"].member }
-      "queries/replayer" = { role = "queries", member = google_service_account.this["replayer"].member }
-      "builds/checks"    = { role = "builds", member = google_service_account.this["checks"].member }
-      "builds/ci"        = { role = "builds", member = google_service_account.this["ci"].member }
-      "builds/deploy"    = { role = "builds", member = google_service_account.this["launcher"].member }
+      "jobs/worker"       = { role = "jobs", member = google_service_account.this["worker"].member }
+      "jobs/launcher"     = { role = "jobs", member = google_service_account.this["launcher"].member }
+      "figures/launcher"  = { role = "figures", member = google_service_account.this["launcher"].member }
+      "queries/launcher"  = { role = "queries", member = google_service_account.this["launcher"].member }
+      "queries/publisher" = { role = "queries", member = google_service_account.this["model-publisher"].member }
+      "queries/replayer"  = { role = "queries", member = google_service_account.this["replayer"].member }
+      "builds/checks"     = { role = "builds", member = google_service_account.this["checks"].member }
+      "builds/ci"         = { role = "builds", member = google_service_account.this["ci"].member }
+      "builds/deploy"     = { role = "builds", member = google_service_account.this["launcher"].member }
     },
     { for group in var.analysts : "queries/${group}" => { role = "queries", member = group } },
+    { for group in setsubtract(var.erasers, var.analysts) : "queries/${group}" => { role = "queries", member = group } },
     { for group in var.operators : "operators/${group}" => { role = "operators", member = group } },
   )
 }
@@ -139,6 +146,21 @@ resource "google_service_account_iam_member" "acts_as_worker" {
   service_account_id = google_service_account.this["worker"].name
   role               = "roles/iam.serviceAccountUser"
   member             = google_service_account.this[each.value].member
+}
+
+# People have no keys and few roles: they act as the account whose task it is, and the audit log has both names.
+locals {
+  impersonations = merge([
+    for account, groups in var.impersonators : { for group in groups : "${account}/${group}" => { account = account, member = group } }
+  ]...)
+}
+
+resource "google_service_account_iam_member" "acted_as_by" {
+  for_each = local.impersonations
+
+  service_account_id = google_service_account.this[each.value.account].name
+  role               = "roles/iam.serviceAccountTokenCreator"
+  member             = each.value.member
 }
 
 resource "google_project_iam_audit_config" "this" {

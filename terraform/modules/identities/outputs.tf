@@ -17,3 +17,8 @@ output "row_writer" {
   description = "The custom role that appends rows to a table."
   value       = google_project_iam_custom_role.this["rows"].id
 }
+
+output "row_eraser" {
+  description = "The custom role that deletes rows of tables."
+  value       = google_project_iam_custom_role.this["erasure"].id
+}

@@ -18,6 +18,16 @@ variable "operators" {
   type        = set(string)
 }
 
+variable "erasers" {
+  description = "Groups that delete rows of customers, as IAM members."
+  type        = set(string)
+}
+
+variable "impersonators" {
+  description = "Which groups act as which service account, by short-lived tokens, as lists of IAM members by job role."
+  type        = map(set(string))
+}
+
 variable "audited" {
   description = "Services whose reads and writes of data are logged."
   type        = set(string)

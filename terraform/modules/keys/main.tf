@@ -63,7 +63,7 @@ resource "google_kms_crypto_key_iam_member" "signer" {
 }
 
 resource "google_kms_crypto_key_iam_member" "verifier" {
-  for_each = var.verifiers
+  for_each = var.signers
 
   crypto_key_id = google_kms_crypto_key.signing.id
   role          = "roles/cloudkms.publicKeyViewer"

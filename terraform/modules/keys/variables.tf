@@ -42,8 +42,3 @@ variable "signers" {
   description = "Who signs plans and models, by any name."
   type        = map(string)
 }
-
-variable "verifiers" {
-  description = "Who reads the public half of the signing key, by any name."
-  type        = map(string)
-}

@@ -35,7 +35,11 @@ locals {
     worker   = keys(local.read_by_jobs)
     consumer = keys(local.read_by_channels)
     replayer = ["dead-letter-review", "undelivered-review"]
-    launcher = ["heartbeats-watch"]
+    # It seeks the subscriptions of a generation that nothing reads yet, which takes what reading takes.
+    launcher = concat(["heartbeats-watch"], [
+      for name in keys(local.read_by_jobs) : name
+      if var.next_generation != null && contains([for topic in ["signals", "outcomes"] : join("-", compact(["${topic}-decisioning", var.next_generation]))], name)
+    ])
   }
   # The roles to publish and to consume do not let one ask whether the topic or subscription is there; these do.
   publisher_grants = merge([

@@ -28,6 +28,11 @@ variable "generations" {
   type        = list(string)
 }
 
+variable "next_generation" {
+  description = "The one of generations that learns from retained messages; null: none."
+  type        = string
+}
+
 variable "retention_days" {
   description = "How long signals and outcomes can be played again."
   type        = number

@@ -46,6 +46,17 @@ resource "google_cloud_run_v2_job_iam_member" "scheduler" {
   member   = var.scheduler.member
 }
 
+# With arguments of their own, hence with overrides.
+resource "google_cloud_run_v2_job_iam_member" "operator" {
+  for_each = var.image == null ? [] : var.operators
+
+  project  = var.project_id
+  location = var.region
+  name     = google_cloud_run_v2_job.dead_letters[0].name
+  role     = "roles/run.jobsExecutorWithOverrides"
+  member   = each.value
+}
+
 # Every morning the log says what waits, by reason, step and day: a cause that was mended does not wait to be noticed.
 resource "google_cloud_scheduler_job" "dead_letters" {
   count = var.image == null ? 0 : 1

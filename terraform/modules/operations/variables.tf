@@ -33,6 +33,11 @@ variable "image" {
   type        = string
 }
 
+variable "operators" {
+  description = "Groups that start the replay with arguments of their own, as IAM members."
+  type        = set(string)
+}
+
 variable "replayer" {
   description = "Whom the job that reads dead letters runs as."
   type        = string

@@ -25,6 +25,9 @@ locals {
   grants = merge([
     for name, secret in var.secrets : { for who, member in secret.readers : "${name}/${who}" => { secret = name, member = member } }
   ]...)
+  additions = merge([
+    for name, secret in var.secrets : { for member in secret.adders : "${name}/${member}" => { secret = name, member = member } }
+  ]...)
 }
 
 resource "google_secret_manager_secret_iam_member" "reader" {
@@ -33,5 +36,14 @@ resource "google_secret_manager_secret_iam_member" "reader" {
   project   = var.project_id
   secret_id = google_secret_manager_secret.this[each.value.secret].secret_id
   role      = "roles/secretmanager.secretAccessor"
+  member    = each.value.member
+}
+
+resource "google_secret_manager_secret_iam_member" "adder" {
+  for_each = local.additions
+
+  project   = var.project_id
+  secret_id = google_secret_manager_secret.this[each.value.secret].secret_id
+  role      = "roles/secretmanager.secretVersionAdder"
   member    = each.value.member
 }

@@ -29,9 +29,10 @@ variable "protect" {
 }
 
 variable "secrets" {
-  description = "The secrets by name: what for, and who reads them, as IAM members, by any name."
+  description = "The secrets by name: what for, who reads them, as IAM members, by any name, and which groups add values without reading them."
   type = map(object({
     purpose = string
     readers = map(string)
+    adders  = set(string)
   }))
 }
