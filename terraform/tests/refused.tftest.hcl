@@ -58,8 +58,7 @@ run "first_fault_of_each" {
     releasers         = ["user:somebody@example.com"]
     erasers           = ["user:somebody@example.com"]
     # a generation that is the candidate
-    generation      = "shadow"
-    next_generation = "B"
+    generation = "shadow"
     # a brand that is sql
     brand_readers = { "x' OR TRUE --" = "group:g@example.com" }
     # a person behind the glass
@@ -111,7 +110,6 @@ run "first_fault_of_each" {
     var.decision_managers,
     var.erasers,
     var.generation,
-    var.next_generation,
     var.releasers,
     var.fresh_s,
     var.goals,
@@ -139,6 +137,8 @@ run "second_fault_of_each" {
   command = plan
 
   variables {
+    # a next generation in capitals
+    next_generation = "B"
     # a region outside of the union
     allowed_regions = ["europe-west2", "europe-west6"]
     # labels in capitals
@@ -162,6 +162,7 @@ run "second_fault_of_each" {
   }
 
   expect_failures = [
+    var.next_generation,
     var.alert_emails,
     var.allowed_regions,
     var.budget,
