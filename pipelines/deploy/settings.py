@@ -69,10 +69,8 @@ def settle(options: PipelineOptions) -> None:
     modes = [each for each in cloud.dataflow_service_options or [] if each.startswith("streaming_mode_")]
     if not modes:
         cloud.dataflow_service_options = [*(cloud.dataflow_service_options or []), EXACTLY_ONCE]
-    labels = {"app": "nextbeam", "release": release().replace(".", "-")}
-    given = list(cloud.labels or [])
-    named = labels_of(given)
-    cloud.labels = given + [f"{name}={value}" for name, value in labels.items() if name not in named]
+    labels = {"app": "nextbeam", "release": release().replace(".", "-")} | labels_of(cloud.labels)
+    cloud.labels = [f"{name}={value}" for name, value in labels.items()]
 
 
 def labels_of(given: Sequence[str] | None) -> dict[str, str]:

@@ -224,6 +224,19 @@ def test_a_job_that_is_safe_is_not_refused(more):
     JobFlags.of(flags(more))
 
 
+def test_labels_are_texts_in_whichever_form_they_come():
+    """A launcher of templates writes a dict; Beam takes its values as they are, and Dataflow texts only."""
+    options = JobFlags.of(flags("--labels={'goog': 'x', 'y': 1}", "--labels=z=2")).options
+    assert options.get_all_options()["labels"] == [
+        "app=nextbeam",
+        "release=0-1-0",
+        "env=check",
+        "goog=x",
+        "y=1",
+        "z=2",
+    ]
+
+
 def test_the_state_of_customers_is_under_our_key_whatever_is_said():
     """Only disks would be, without the experiment."""
     assert "enable_kms_on_streaming_engine" in deployed().environment["experiments"]
