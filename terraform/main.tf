@@ -115,9 +115,8 @@ module "records" {
         columns      = "${path.root}/tables/plan_limits.json"
         partitioned  = false
         clustered_by = ["plan_digest"]
-        # `nextbeam plan limits`, before the plan itself is published: once for each plan, so it looks first.
+        # `nextbeam plan limits`, before the plan itself is published; said again, it adds nothing.
         writers = { model-publisher = module.identities.members["model-publisher"] }
-        readers = { model-publisher = module.identities.members["model-publisher"] }
       }
     },
   )

@@ -98,7 +98,7 @@ OBJECTIVES = (
     Objective(
         "accounted_for",
         0.995,
-        "the tables account for what came in, and no contact limit is exceeded",
+        "the tables tell one story of each event, and no contact limit is exceeded",
         platform=QUALITY_SCANS,
         windows="hourly scans in which every rule holds",
     ),
@@ -192,7 +192,7 @@ CAUSES = (
     Alert(
         "quality_scan_failed",
         "page",
-        "something is decided twice, or a contact limit was exceeded",
+        "something is told twice, a contact limit was exceeded, or a plan's limits are not known",
         platform=QUALITY_SCANS,
     ),
 )

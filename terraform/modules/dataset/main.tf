@@ -126,18 +126,6 @@ locals {
   ]...)
 }
 
-resource "google_bigquery_table_iam_member" "reader" {
-  for_each = merge([
-    for name, table in var.tables : { for who, member in table.readers : "${name}/${who}" => { table = name, member = member } }
-  ]...)
-
-  project    = var.project_id
-  dataset_id = google_bigquery_dataset.this.dataset_id
-  table_id   = google_bigquery_table.this[each.value.table].table_id
-  role       = "roles/bigquery.dataViewer"
-  member     = each.value.member
-}
-
 resource "google_bigquery_table_iam_member" "writer" {
   for_each = local.table_writers
 

@@ -36,7 +36,7 @@ variable "protect" {
 variable "tables" {
   description = <<-EOT
     The tables by name. `columns` is a file with BigQuery's columns; `partitioned_by` is a column, null: the day of
-    arrival; `filter_required`: queries have to name days; `writers` append rows, `readers` read them, by any name.
+    arrival; `filter_required`: queries have to name days; `writers` append rows, by any name.
   EOT
   type = map(object({
     description     = string
@@ -47,7 +47,6 @@ variable "tables" {
     clustered_by    = list(string)
     kept_days       = optional(number)
     writers         = optional(map(string), {})
-    readers         = optional(map(string), {})
   }))
 }
 

@@ -89,15 +89,14 @@ locals {
   # All that is granted on the whole project: what cannot be granted on less, by roles that say no more than it takes.
   project_grants = merge(
     {
-      "jobs/worker"       = { role = "jobs", member = google_service_account.this["worker"].member }
-      "jobs/launcher"     = { role = "jobs", member = google_service_account.this["launcher"].member }
-      "figures/launcher"  = { role = "figures", member = google_service_account.this["launcher"].member }
-      "queries/launcher"  = { role = "queries", member = google_service_account.this["launcher"].member }
-      "queries/publisher" = { role = "queries", member = google_service_account.this["model-publisher"].member }
-      "queries/replayer"  = { role = "queries", member = google_service_account.this["replayer"].member }
-      "builds/checks"     = { role = "builds", member = google_service_account.this["checks"].member }
-      "builds/ci"         = { role = "builds", member = google_service_account.this["ci"].member }
-      "builds/deploy"     = { role = "builds", member = google_service_account.this["launcher"].member }
+      "jobs/worker"      = { role = "jobs", member = google_service_account.this["worker"].member }
+      "jobs/launcher"    = { role = "jobs", member = google_service_account.this["launcher"].member }
+      "figures/launcher" = { role = "figures", member = google_service_account.this["launcher"].member }
+      "queries/launcher" = { role = "queries", member = google_service_account.this["launcher"].member }
+      "queries/replayer" = { role = "queries", member = google_service_account.this["replayer"].member }
+      "builds/checks"    = { role = "builds", member = google_service_account.this["checks"].member }
+      "builds/ci"        = { role = "builds", member = google_service_account.this["ci"].member }
+      "builds/deploy"    = { role = "builds", member = google_service_account.this["launcher"].member }
     },
     { for group in var.analysts : "queries/${group}" => { role = "queries", member = group } },
     { for group in setsubtract(var.erasers, var.analysts) : "queries/${group}" => { role = "queries", member = group } },

@@ -152,7 +152,7 @@ locals {
     }
     quality_scan_failed = {
       urgency = "page"
-      says    = "A data quality rule does not hold: something is decided twice, or a contact limit was exceeded."
+      says    = "A data quality rule does not hold: something is told twice, a contact limit was exceeded, or the limits of a plan are not known."
       filter  = "metric.type=\"logging.googleapis.com/user/${google_logging_metric.quality.name}\" AND resource.type=\"dataplex.googleapis.com/DataScan\" AND metric.label.\"passed\"=\"false\""
       above   = 0
       align   = "ALIGN_DELTA"

@@ -128,12 +128,12 @@ resource "google_monitoring_slo" "heartbeat_latency" {
   }
 }
 
-# The data quality scan asks the tables every hour whether all is accounted for and every limit kept.
+# The data quality scan asks the tables every hour whether they tell one story of each event and every limit was kept. What came in, only counters know.
 resource "google_monitoring_slo" "accounted_for" {
   project             = var.project_id
   service             = google_monitoring_custom_service.this.service_id
   slo_id              = "accounted-for"
-  display_name        = "the tables account for what came in and no contact limit is exceeded"
+  display_name        = "the tables tell one story of each event and no contact limit is exceeded"
   goal                = var.goals.accounted_for
   rolling_period_days = 28
   user_labels         = var.labels
