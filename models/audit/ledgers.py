@@ -19,7 +19,7 @@ import msgspec
 from models.audit.differences import differences, mismatching_bytes
 from models.audit.findings import Finding, FindingKind
 from models.audit.seals import SEAL_BYTES, Record, canonical, intact, seal_of
-from models.erasure import CLOSED, ERASE, NOTES
+from models.erasure import CLOSED, ERASE, NOTE_ERASED, NOTES
 from models.experiments.arms import Arms
 from models.exploration.probability import with_probabilities
 from models.folds import Fold, Output, advance
@@ -180,17 +180,18 @@ class _Ledger:
             yield _finding(FindingKind.MISSING, recorded, note=note)
 
     def _note(self, recorded: Recorded, note: LedgerNote) -> Iterator[Finding]:
-        customer = recorded.record.customer_id
-        stumbled = self._attempt(lambda: self._noted(note, customer))
+        stumbled = self._attempt(lambda: self._noted(recorded.record, note))
         if stumbled:
             yield _finding(FindingKind.DIFFERS, recorded, field="notes", note=stumbled)
 
-    def _noted(self, note: LedgerNote, customer: str) -> tuple[_State, list[Output]]:
+    def _noted(self, record: Record, note: LedgerNote) -> tuple[_State, list[Output]]:
         """What a note tells of: an erasure concerns a household as a whole, all else one ledger."""
-        ledger, household = self._plan.ledger, self._plan.household
+        ledger, household, customer = self._plan.ledger, self._plan.household, record.customer_id
         if note.rule in NOTES and isinstance(self._state, HouseholdState) and household is not None:
-            erased = ledger.erased(micros(note.noted_at))
-            return household.noted(self._state, note, customer, erased), []
+            erased, since = ledger.erased(micros(note.noted_at)), self._state.since
+            if record.ledger_since is not None:
+                since = micros(record.ledger_since)
+            return household.noted(self._state, _with_those(record, note), customer, erased, since), []
         return self._of(customer, lambda own: (ledger.noted(own, note, customer), []))
 
     def _recompute(self, recorded: Recorded) -> Iterator[Finding]:
@@ -296,6 +297,15 @@ class _Ledger:
         """What follows after the last record: nothing, or records are missing."""
         self._attempt(lambda: self._plan.fold.expire(self._state, NEVER))
         yield from (_missing(made) for at, made in sorted(self._made.items()) if at >= place)
+
+
+def _with_those(record: Record, note: LedgerNote) -> Sequence[LedgerNote]:
+    """A note, after those of an erased member that came with it."""
+    last = record.notes.index(note)
+    first = last
+    while first and record.notes[first - 1].rule == NOTE_ERASED:
+        first -= 1
+    return record.notes[first : last + 1]
 
 
 class _Change(NamedTuple):

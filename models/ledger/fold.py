@@ -124,10 +124,11 @@ class LedgerFold:
         """The state to go on with once the customer was erased at `at`: it fails closed.
 
         Limits that look back beyond it refuse what they cover; what happened before it is answered by nothing. Like a
-        loss it is noted as the first change, so that a replay knows of it.
+        loss it is noted as the first change, so that a replay knows of it. No ledger before it was opened so late.
         """
         book = Book(LedgerState())
         book.clock = book.forgotten = book.erased = at
+        book.since = at + 1
         book.note(MEMORY_ERASED, at, MEMORY_ERASED, MEMORY_ERASED)
         return book.close(self._due(book))
 

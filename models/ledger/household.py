@@ -11,7 +11,7 @@ When a member is erased, their contacts go; limits of the household that look ba
 The next record of any member tells of it, but not of whom: a replay has to know as little.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -304,7 +304,7 @@ class HouseholdFold(Generic[State]):
         """The household with a member whose ledger was erased as change `number`, which that ledger notes."""
         ledger = self._member.ledger_of(own)
         assert ledger.erased is not None
-        since = ledger.erased if state.since == -NEVER else state.since
+        since = ledger.since if state.since == -NEVER else state.since
         note = Noted(number, MEMORY_ERASED, ledger.erased, MEMORY_ERASED, MEMORY_ERASED)
         own = self._member.with_ledger(
             own, msgspec.structs.replace(ledger, since=since, sequence=number, notes=(note,))
@@ -317,28 +317,33 @@ class HouseholdFold(Generic[State]):
             erased=max(state.erased, ledger.erased),
         )
 
-    def noted(self, state: HouseholdState, note: LedgerNote, who: str, erased: State) -> HouseholdState:
-        """The household after an erasure, as a record tells of it: what a replay has instead of the signal.
+    def noted(
+        self, state: HouseholdState, notes: Sequence[LedgerNote], who: str, erased: State, since: Micros
+    ) -> HouseholdState:
+        """The household after one change, as a record tells of it: what a replay has instead of the signal that erased.
 
         Args:
           state: Of the household.
-          note: In a record of `who`: that they were erased, or somebody was.
-          who: A member.
+          notes: The last one is that change. If it is `MEMBER_ERASED`, the others are those that came with it.
+          who: Whose record it is.
           erased: A member who was erased then.
+          since: When the ledgers were opened.
         """
+        note = notes[-1]
+        state = msgspec.structs.replace(state, since=since, sequence=max(state.sequence, note.sequence))
         at = micros(note.noted_at)
         if note.rule == MEMORY_ERASED:
             own = state.members.get(who) or self._member.initial()
             known = self._member.ledger_of(own).erased == at
             return state if known else self._with_erased(state, who, erased, note.sequence)
-        told = Noted(note.sequence, note.signal_id, at, note.rule, note.action)
-        return msgspec.structs.replace(
-            state,
-            since=at if state.since == -NEVER else state.since,
-            sequence=max(state.sequence, note.sequence),
-            erased=max(state.erased, at) if note.rule == MEMBER_ERASED else state.erased,
-            notes=state.notes if told in state.notes else (*state.notes, told),
-        )
+        if note.rule == NOTE_ERASED:
+            return state
+        told = [
+            Noted(each.sequence, each.signal_id, micros(each.noted_at), each.rule, each.action)
+            for each in notes
+        ]
+        new = [each for each in told if each not in state.notes]
+        return msgspec.structs.replace(state, erased=max(state.erased, at), notes=(*state.notes, *new))
 
     def _accounted(self, event: Any) -> list[Output]:
         return [] if isinstance(event, self._forwarded) else [Counted.OBSERVED]

@@ -5,16 +5,18 @@ import importlib
 import json
 import re
 import shlex
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import sqlglot
 from written import ROOT, commands, headings, section, text
 
-from models.folds import advance
+from models.decoding import Decoder
+from models.folds import Noticed, advance
 from models.observability.objectives import OBJECTIVES, alerts
 from models.plan.compiled import Plan
+from models.times import micros
 from pipelines.cli import _parser
 from pipelines.provisioning.resources import SUBSCRIPTIONS, TABLES, TOPICS
 from schemas import Signal
@@ -155,28 +157,29 @@ def test_what_erases_a_customer_is_sql_over_every_table_that_has_one():
         assert column is None or column in {found.name for found in each.find_all(sqlglot.exp.Column)}
 
 
-def test_null_takes_every_fact_back_and_what_is_left_is_what_the_page_says():
+def test_an_erased_customer_leaves_what_the_page_says_for_as_long_as_it_says():
     plan = Plan.load(Path(ROOT / "models" / "catalogues" / "uk_bank"))
-    fold, at = plan.decide_fold(), datetime(2026, 3, 2, 12, tzinfo=UTC)
-
-    def told(number, when, **profile):
-        return Signal(
-            signal_id=f"s{number}",
-            customer_id="c1",
-            occurred_at=when,
-            type="profile",
-            channel="core",
-            brand="alderbrook",
-            profile=profile,
-        )
-
-    state, _ = advance(fold, fold.initial(), told(1, at, age=43, consent_email=True))
-    known = state.context.facts
-    state, _ = advance(fold, state, told(2, at + timedelta(minutes=1), age=None, consent_email=None))
-    while (due := fold.deadline(state)) is not None:
-        state, _ = fold.expire(state, due)
-    assert b"+" in known  # 43, as msgpack has it
-    assert b"+" not in state.context.facts
-    assert b"\xc3" not in state.context.facts
-    assert state.context.customer_id == "c1"
-    assert 0 < len(fold.encode(state)) < 400
+    fold, page = plan.decide_fold(), section(PAGE, "Erase a customer")
+    published = re.search(r"--message '(\{.*?\})'", page, re.DOTALL)
+    assert published
+    erasure = Decoder(Signal, plan.spec).decode(published[1].encode())
+    assert isinstance(erasure, Signal)
+    told = Signal(
+        signal_id="s1",
+        customer_id=erasure.customer_id,
+        occurred_at=erasure.occurred_at - timedelta(minutes=1),
+        type="profile",
+        channel="core",
+        brand="alderbrook",
+        profile={"age": 43, "consent_email": True},
+    )
+    state, _ = advance(fold, fold.initial(), told)
+    state, said = advance(fold, state, erasure)
+    assert Noticed.ERASED in said
+    assert re.findall(r"(\d+) bytes, no fact", page) == [str(len(fold.encode(state)))]
+    due = fold.deadline(state)
+    kept = re.search(r"\((\d+) days and (\d+) hours\nin `uk_bank`\)", page)
+    assert kept
+    since = timedelta(microseconds=due - 1 - micros(erasure.occurred_at))
+    assert since == timedelta(days=int(kept[1]), hours=int(kept[2]))
+    assert fold.expire(state, due)[0] == fold.initial()

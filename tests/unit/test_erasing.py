@@ -15,7 +15,7 @@ from metamorphic_bank import known as agreed
 from models.context.state import ContextState
 from models.decoding import Decoder
 from models.erasure import CLOSED, ERASE, MEMORY_ERASED, mark_kept
-from models.folds import Counted, Noticed, advance, fold_together
+from models.folds import Counted, Noticed, _Keys, advance
 from models.ledger import LedgerState
 from models.plan.findings import PlanError
 from models.plan.load import load_plan
@@ -73,7 +73,7 @@ def test_nothing_is_left_but_the_time():
     at = micros(START + timedelta(hours=9))
     assert after.context == ContextState(clock=at, erased=at)
     assert after.ledger == msgspec.structs.replace(
-        LedgerState(clock=at, sequence=1, since=at, forgotten=at, erased=at, notes=after.ledger.notes),
+        LedgerState(clock=at, sequence=1, since=at + 1, forgotten=at, erased=at, notes=after.ledger.notes),
         due=at + duration("7d") + duration("2h") + 1,
     )
     assert [(note.rule, note.at) for note in after.ledger.notes] == [(MEMORY_ERASED, at)]
@@ -188,8 +188,11 @@ def test_what_is_decided_afterwards_knows_nothing_of_before():
     assert decision.context.customer == {"age": 31}
     assert (decision.context.sequence, decision.context.session.number) == (1, 1)
     assert decision.context.session.events == 1
-    assert (decision.ledger_sequence, decision.ledger_since) == (2, START + timedelta(hours=9))
-    assert [(note.sequence, note.rule) for note in decision.notes] == [(1, MEMORY_ERASED)]
+    erased = START + timedelta(hours=9)
+    assert (decision.ledger_sequence, decision.ledger_since) == (2, erased + timedelta(microseconds=1))
+    assert [(note.sequence, note.rule, note.noted_at) for note in decision.notes] == [
+        (1, MEMORY_ERASED, erased)
+    ]
 
 
 def test_the_state_is_as_never_used_once_nothing_can_look_back():
@@ -208,9 +211,11 @@ def test_a_customer_who_is_not_known_can_be_erased():
 
 
 def test_whoever_folds_all_customers_together_keeps_nothing_of_who_is_gone():
-    events = [agreed(), request(1, 0, "tile"), erase(1, 1), signal("other", 24 * 30, customer="béla")]
-    found = list(fold_together(FOLD, [(each.customer_id, each) for each in events]))
-    assert [each.customer_id for each in found if isinstance(each, SessionContext)] == ["béla"]
+    keys = _Keys(FOLD)
+    for event in (agreed(), request(1, 0, "tile"), signal("other", 1, customer="béla"), erase(1, 1)):
+        keys.step(event.customer_id, event)
+    assert [type(each) for each in keys.expire(NEVER)] == [SessionContext]
+    assert list(keys._states) == ["béla"]
 
 
 # --- the ledger by itself, as a step of the chained composition ---
@@ -230,6 +235,29 @@ def test_what_was_on_its_way_to_the_ledger_decides_nothing():
     assert customer.apply(outcome(OutcomeKind.CLICKED, day(0.9), action="loan")) == [Counted.OBSERVED]
     assert customer.apply(erasure(day(0.8))) == []
     assert customer.state == erased
+
+
+@pytest.mark.parametrize(
+    ("changes", "kept"),
+    [
+        ({"contact": {"remember": "9d"}}, 9 * DAY),
+        ({"limits": [{"id": "one", "at_most": 1, "per": "8d", "each": "customer"}]}, 8 * DAY),
+        ({}, 3 * DAY),
+    ],
+    ids=["remembered", "limited", "answered"],
+)
+def test_the_mark_is_kept_as_long_as_anything_can_look_back_though_the_customer_came_back(changes, kept):
+    customer = Customer(plan(**changes))
+    customer.decide(["loan"], day(0))
+    customer.apply(erasure(day(1)))
+    assert mark_kept(customer.spec) == kept
+    customer.decide([], day(1.1))
+    last = day(1) + kept + 2 * HOUR
+    for at in (day(1.2), last):
+        customer.expire(at)
+        assert customer.apply(outcome(OutcomeKind.CLICKED, at, decision_id="d-x")) == [Counted.OBSERVED]
+    customer.expire(last + 1)
+    assert customer.state == LedgerState()
 
 
 def test_a_lost_memory_stays_lost_until_the_limits_have_passed():

@@ -8,7 +8,7 @@ from ledger_bank import RULES, START, candidates, day, outcome, plan, signal
 
 from models.folds import Counted, advance
 from models.ledger import HouseholdFold, LedgerFold, by_household, key_of
-from models.ledger.household import MOST_MEMBERS
+from models.ledger.household import EMPTY_FOR, MOST_MEMBERS
 from models.times import DAY, HOUR, NEVER
 from schemas import DeadLetter, Decision, Feedback, OutcomeKind, Reason
 
@@ -131,6 +131,22 @@ def test_the_changes_of_a_household_are_numbered_in_one_sequence():
     assert home.state.members == {}
     assert home.decide("ann", day(35)).ledger_sequence == 9
     assert home.decide("ann", day(35.1)).ledger_since == found[0].ledger_since
+
+
+@pytest.mark.parametrize("timer", [True, False])
+@pytest.mark.parametrize(("days", "anew"), [(30, False), (32, True)])
+def test_a_household_without_members_is_as_never_seen_once_nothing_from_before_can_come(timer, days, anew):
+    home = Home()
+    home.decide("ann", day(0))
+    while home.state.members:
+        _expired(home, home.fold.deadline(home.state))
+    empty = home.state.forgotten
+    assert home.fold.deadline(home.state) == empty + EMPTY_FOR
+    if timer:
+        _expired(home, empty + days * DAY)
+        assert (home.state == home.fold.initial()) is anew
+    decision = home.decide("ann", empty + days * DAY)
+    assert decision.ledger_sequence == (1 if anew else 3)
 
 
 def _unnumbered(record):
