@@ -1,6 +1,7 @@
 """What terraform/ takes from the project, or says again of it, is as the project has it. No terraform is needed."""
 
 import json
+import re
 
 import pytest
 import terraform_docs
@@ -90,3 +91,17 @@ def test_views_are_no_more_than_three_deep():
         return 1 + max(map(depth, VIEWS[name].needs & VIEWS.keys()), default=0)
 
     assert max(map(depth, VIEWS)) == 3
+
+
+@pytest.mark.parametrize("file", sorted(TERRAFORM.glob("environments/*.tfvars")), ids=lambda file: file.stem)
+def test_an_environment_names_no_image_that_there_is_not(file):
+    assert "sha256:" + 64 * "0" not in file.read_text("utf-8")
+
+
+def test_a_plan_is_published_so_that_no_file_of_another_stays():
+    """A folder with a file that nobody signed is refused: nothing is copied over `current`."""
+    page = (TERRAFORM.parent / "docs" / "operations.md").read_text("utf-8")
+    lines = [line for line in page.splitlines() if line.startswith("gcloud storage")]
+    into = [line for line in lines if re.search(r'"gs://\$PROJECT-plans(/current|/)?"', line)]
+    assert into
+    assert [line for line in into if " rsync " not in line or " --delete-unmatched" not in line] == []
