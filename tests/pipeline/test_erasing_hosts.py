@@ -1,9 +1,12 @@
 """Erasures in both hosts and both compositions: the same records, counted the same, and state that is cleared."""
 
+import json
 from collections import Counter
 from itertools import groupby
 from unittest import mock
 
+import msgspec
+import pyarrow.parquet as pq
 import pytest
 from apache_beam.utils.timestamp import Timestamp
 from bank_arrivals import PLAN
@@ -17,6 +20,7 @@ from models.erasure import CLOSED, ERASE
 from models.folds import Counted, Noticed, fold_events
 from models.observability import metrics
 from models.times import NEVER, micros
+from pipelines import cli
 from schemas import Outcome, Signal
 from transforms import fold_per_key
 from transforms.fold_per_key import _FoldStateFn
@@ -116,3 +120,22 @@ def test_the_cell_of_who_was_erased_is_cleared_by_its_timer(source, homes):
     assert list(fold_fn.expire(Timestamp(micros=NEVER), cell, timer)) == []
     assert cell.value is None
     assert cell.calls[-1] == "clear"
+
+
+@pytest.mark.parametrize("source", ["small", "homes"])
+def test_a_run_with_erasures_is_accounted_for_and_replays_without_findings(source, homes, tmp_path, capsys):
+    plan = {"small": PLAN, "homes": homes}[source].path
+    events = lives(PlanSource(plan).load().plan, 5, erased=0.05)
+    for kind, contract in (("signals", Signal), ("outcomes", Outcome)):
+        lines = [msgspec.json.encode(event) for event in events if isinstance(event, contract)]
+        (tmp_path / f"{kind}.jsonl").write_bytes(b"\n".join(lines))
+    inputs = [f"--{kind}={tmp_path / kind}.jsonl" for kind in ("signals", "outcomes")]
+    out = tmp_path / "run"
+    assert cli.main(["run", "--quiet", *inputs, "--plan", plan, "--out", str(out)]) == 0
+    capsys.readouterr()
+    assert cli.main(["replay", str(out), "--jobs", "1", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["found"] == {}
+    assert report["decisions"] > 20
+    records = pq.read_table(out / "feedback").column("feedback_id").to_pylist()
+    assert any(name.endswith(f":{CLOSED}") for name in records)

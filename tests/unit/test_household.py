@@ -149,6 +149,13 @@ def test_a_household_without_members_is_as_never_seen_once_nothing_from_before_c
     assert decision.ledger_sequence == (1 if anew else 3)
 
 
+def test_what_was_written_before_members_could_be_erased_is_read():
+    home = Home()
+    home.decide("ann", day(0))
+    written = msgspec.msgpack.decode(home.fold.encode(home.state))
+    assert home.fold.decode(msgspec.msgpack.encode(written[:-2])) == home.state
+
+
 def _unnumbered(record):
     """Silences of others take their number when a timer comes by."""
     if isinstance(record, (Decision, Feedback)):
