@@ -231,7 +231,7 @@ def ages(ledger: Ledger, found: Found, since: float = 0.0, until: float = float(
     firsts = found.first()
     return sorted(
         firsts[name] - taken.at
-        for name, taken in list(ledger.good.items())
+        for name, taken in ledger.good.copy().items()
         if since <= taken.at < until and name in firsts
     )
 
