@@ -94,9 +94,10 @@ class Config:
         for flag in ("signals", "plan", "out"):
             if not getattr(args, flag):
                 raise UsageError(f"--{flag} is missing; `nextbeam run --help` shows an example")
+        signals = find_files("--signals", args.signals)
         plan = find_plan(args.plan)
         return cls(
-            signals=find_files("--signals", args.signals),
+            signals=signals,
             outcomes=find_files("--outcomes", args.outcomes or []),
             plan=plan,
             keys=plan_keys(args.plan_keys, str(plan)),

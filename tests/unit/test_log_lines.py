@@ -114,6 +114,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MAY_LOG = {
     "transforms/logs.py",
     "pipelines/cli.py",  # sets the level for commands on a terminal
+    "pipelines/deploy/refusals.py",  # knows the names of levels; logs nothing
     # Where a job is launched, or all of it runs on this machine: names of topics and tables, and kinds of errors.
     "pipelines/local/direct_runner.py",
     "pipelines/provisioning/patience.py",
