@@ -138,8 +138,12 @@ class Oracle:
     def keep(self) -> None:
         """The contacts of a decision are made."""
         for contact in self.made:
-            contact.missed = not any(about(limit, contact.place) for limit in self.spec.contact.limits)
+            contact.missed = not self.wanted(contact)
         self.contacts += self.made
+
+    def wanted(self, contact: Contact) -> bool:
+        """Whether a limit of the plan is about it."""
+        return any(about(limit, contact.place) for limit in self.spec.contact.limits)
 
     def forget(self, customer: str, at: int) -> None:
         """Something changed for a customer: what no limit of the plan can need any more is forgotten."""
@@ -168,6 +172,8 @@ class Oracle:
                 if kind in ("Bounced", "Expired"):
                     contact.state = "released" if contact.state == "reserved" else contact.state
                 elif kind != "Pending":
+                    if contact.state == "released":  # it was made after all, for limits that are about it
+                        contact.missed |= not self.wanted(contact)
                     contact.state = "committed"
                 contact.answered = contact.answered or kind in POSITIVE | NEGATIVE
                 self.trigger(kind, contact.place, at)

@@ -242,14 +242,19 @@ class LedgerFold:
             item = book.spot(placed.row.key)
             propensity = candidates.propensities[placed.action]
             offers.append(OpenOffer(item, propensity, follows=placed.follows))
-            if placed.row.need:
-                book.add_contact(at, item)
-            elif not self._limits.exempts(placed.row):
-                book.miss_contact(at, item)
+            self._contacted(book, at, item)
         if offers:
             origin = book.origin(self._recorder.origin(candidates))
             decision_id = candidates.request.decision_id
             book.add_open(OpenDecision(at, decision_id, origin, tuple(offers)), self._keep)
+
+    def _contacted(self, book: Book, made: Micros, item: int, *, committed: bool = False) -> None:
+        """Keep a contact if a limit needs it; that one is not kept, for plans to come, if a limit could."""
+        row = self._limits.row(book.spots[item])
+        if row.need:
+            book.add_contact(made, item, committed=committed)
+        elif not self._limits.exempts(row):
+            book.miss_contact(made, item)
 
     def _attribute(self, book: Book, outcome: Outcome, at: Micros) -> list[Output]:
         spots = [row.spot for row in self._limits.rows(book.spots)]
@@ -273,8 +278,8 @@ class LedgerFold:
         offer = made.offers[found.offer]
         if contact == RELEASED != offer.contact:
             book.remove_contact(made.at, offer.item)
-        elif offer.contact == RELEASED != contact and self._limits.row(book.spots[offer.item]).need:
-            book.add_contact(made.at, offer.item, committed=True)
+        elif offer.contact == RELEASED != contact:
+            self._contacted(book, made.at, offer.item, committed=True)
         elif offer.contact == RESERVED != contact:
             book.commit_contact(made.at, offer.item)
         if self._volumes is not None and not offer.follows:

@@ -162,6 +162,18 @@ def test_a_contact_given_back_before_it_was_forgotten_leaves_nothing_to_know():
     assert customer.offered(["loan"], day(2)) == ["loan"]
 
 
+def test_a_contact_that_was_made_after_all_is_known_to_be_missing():
+    """Given back under the plan that made it, then seen under one that has no limit about it."""
+    a, b = plan(limits=[{**LONG, "at_most": 1}]), plan(limits=[{**SHORT, "channels": ["mail"]}])
+    customer = Customer(a)
+    assert customer.offered(["loan"], day(0), name="first") == ["loan"]
+    customer.report(OutcomeKind.BOUNCED, day(0.1), decision_id="d-first")
+    live(customer, b)
+    customer.report(OutcomeKind.CLICKED, day(0.2), decision_id="d-first")
+    live(customer, a)
+    assert customer.offered(["loan"], day(2)) == []
+
+
 def test_a_limit_of_the_household_refuses_what_another_member_may_have_used_up():
     home = {**LONG, "whose": "household"}
     a, b = plan(limits=[home]), plan(limits=[{**SHORT, "whose": "household"}])
