@@ -18,6 +18,7 @@ import msgspec
 from models.context.profile import customer_of, merge_profile, too_long
 from models.context.sessions import Arrival, Joined, OpenSession, SessionRules, Starts
 from models.context.state import (
+    EVER,
     ContextState,
     Event,
     decode_event,
@@ -120,10 +121,9 @@ class ContextFold:
         if refusal is not None:
             state, told = self._told_late(state, event, at, mark, refusal)
             return state, [*told, refusal, Counted.DEAD]
-        noted = self._noted(state, event, at, mark)
         if isinstance(event, Outcome):
-            return self._take_outcome(noted, event, at)
-        return self._take_signal(noted, event, at)
+            return self._take_outcome(state, event, at, mark)
+        return self._take_signal(self._noted(state, event, at, mark), event, at)
 
     def deadline(self, state: ContextState) -> Micros | None:
         """When the next session ends; without sessions, when no window reaches any event any more, or nothing stays."""
@@ -136,6 +136,8 @@ class ContextFold:
 
     def expire(self, state: ContextState, now: Micros) -> tuple[ContextState, list[Output]]:
         """End the sessions that are due, in the order of their starts; forget what no window reaches, or everything."""
+        if state.clock == EVER:  # the ledger beside it may have to wait for longer
+            return state, []
         due = [session for session in state.sessions if session.last_at + self.silence <= now]
         ended = self._ended(state, due)
         open_still = tuple(session for session in state.sessions if session not in due)
@@ -309,8 +311,14 @@ class ContextFold:
         )
 
     def _take_outcome(
-        self, state: ContextState, outcome: Outcome, at: Micros
+        self, state: ContextState, outcome: Outcome, at: Micros, mark: bytes
     ) -> tuple[ContextState, list[Output]]:
+        if (
+            state.erased is not None and not state.sequence
+        ):  # it answers what was erased: nothing since has asked
+            recent = self._remembered(state.recent, mark)
+            return msgspec.structs.replace(state, recent=recent), [Counted.OBSERVED]
+        state = self._noted(state, outcome, at, mark)
         matches = self.program.match(outcome)
         if any(matches):
             tie, settled = f"1{outcome.outcome_id}", state.clock - self.late

@@ -13,7 +13,8 @@ Event = Signal | Outcome
 VERSION = 1
 READS_FROM = 1
 """The oldest version that is still read."""
-_EVER: Micros = -(2**62)
+EVER: Micros = -(2**62)
+"""The clock of a customer never seen."""
 
 
 class ContextState(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -24,7 +25,7 @@ class ContextState(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """
 
     customer_id: str = ""
-    clock: Micros = _EVER
+    clock: Micros = EVER
     """Latest event time seen."""
     sequence: int = 0
     """Events taken in."""

@@ -128,9 +128,16 @@ def test_an_outcome_after_it_of_a_decision_before_it_is_observed(named):
     late = answer("late", 10, made, 1, OutcomeKind.CLICKED)
     if named == "action":
         late = msgspec.structs.replace(late, decision_id=None, rank=None, action=offered(made)[0])
-    state, _ = lived([*life, erase(1, 9)])
-    _, found = lived([late], state)
+    erased, _ = lived([*life, erase(1, 9)])
+    told, found = lived([late, late], erased)
+    assert found == [Counted.OBSERVED, Counted.DUPLICATE]
+    assert FOLD.deadline(told) == FOLD.deadline(erased)
+    assert msgspec.structs.replace(told.context, recent=b"") == erased.context
+    assert rested(told) == (FOLD.initial(), [])
+    back, _ = lived([signal("back", 9.5)], erased)
+    state, found = lived([late], back)
     assert found == [Counted.OBSERVED]
+    assert (state.context.sequence, state.ledger) == (2, back.ledger)
 
 
 def test_what_answers_nothing_is_a_dead_letter_again_once_no_answer_can_be_from_before():
@@ -344,6 +351,18 @@ def test_whether_a_timer_came_by_does_not_matter(days, kept):
     assert said[-1] == request_
     assert (request_.context.customer == {"age": 40}) is kept
     assert again.sequence == 1 + kept
+
+
+@pytest.mark.parametrize("forget", ["2d", "30d"], ids=["before-its-contacts", "after-them"])
+def test_nothing_stays_whichever_part_is_forgotten_first(forget):
+    fold = compiled(bank(session={"late": "2h", "forget": forget}, contact={"limits": LIMITS})).decide_fold()
+    state = fold.initial()
+    for event in (agreed(), request(1, 0, "tile")):
+        state, _ = advance(fold, state, event)
+    assert state.ledger.times
+    while (due := fold.deadline(state)) is not None:
+        state, _ = fold.expire(state, due)
+    assert state == fold.initial()
 
 
 def test_every_event_counts_and_no_timer_does():
