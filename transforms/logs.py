@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -51,11 +52,23 @@ def pipeline_version() -> str:
         return "unreleased"
 
 
+class _ToStderr(logging.Handler):
+    """Writes to what is standard error by then.
+
+    One that is gone is no reason to fail. The handlers of `logging` would print what happened, with all that an error
+    at hand follows from, and whose words it repeats.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line."""
+        with suppress(OSError, ValueError):
+            sys.stderr.write(f"{record.getMessage()}\n")
+            sys.stderr.flush()
+
+
 def to_stderr() -> None:
     """Let this process say its lines as they are; workers of a cloud leave that to the handlers of Beam."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    LOGGER.handlers[:] = [handler]
+    LOGGER.handlers[:] = [_ToStderr()]
     LOGGER.setLevel(logging.INFO)
     LOGGER.propagate = False
 

@@ -100,7 +100,9 @@ def test_help_does_not_import_beam():
             ["run", "--signals", "tests", "--plan", "uk_bank", "--out", "x"], "is a folder", id="folder"
         ),
         pytest.param(
-            ["run", "--signals", "no*.jsonl", "--plan", "p", "--out", "x"], "no file matches", id="pattern"
+            ["run", "--signals", "no*.jsonl", "--plan", "uk_bank", "--out", "x"],
+            "no file matches",
+            id="pattern",
         ),
         pytest.param(["explain", "abc", "--out", "tests"], "holds no run", id="explain-no-run"),
         pytest.param(["query", "SELECT 1", "--out", "tests"], "holds no run", id="query-no-run"),

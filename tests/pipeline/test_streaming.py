@@ -152,7 +152,14 @@ def test_everything_between_topics_and_tables_is_what_the_fold_says(bank, tmp_pa
             assert bank.reader.until(lambda found: _heard(found, malformed), 120), log.read_text()  # noqa: B023
         outputs = folded(arrived)
         count = Counter(type(output) for output in outputs)
-        assert bank.reader.until(lambda found: len(found[FEEDBACK]) >= count[Feedback], 60)
+        assert bank.reader.until(
+            lambda found: (
+                len(found[FEEDBACK]) >= count[Feedback]
+                and len(found[DECISIONS]) >= count[Decision]
+                and len(found[DEAD_LETTER]) >= count[DeadLetter] + len(malformed)
+            ),
+            60,
+        ), log.read_text()
         assert stopped(process) == 0
     assert count[Decision] > 500
     for topic, contract in ((DECISIONS, Decision), (FEEDBACK, Feedback)):
