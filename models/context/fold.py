@@ -195,8 +195,9 @@ class ContextFold:
 
     def _over(self, state: ContextState) -> Micros | None:
         """When nothing has to be remembered of the customer: neither an erasure, nor anything else for so long."""
-        if state.erased is not None and not state.sequence:
-            return state.erased + self.mark_kept + self.late + 1
+        mark = _erased_last(state)
+        if mark is not None:
+            return mark + self.mark_kept + self.late + 1
         if self.forget is None or not state.sequence:
             return None
         return (state.clock if state.seen is None else state.seen) + self.forget + self.late + 1
@@ -307,15 +308,13 @@ class ContextFold:
             state.series,
             starts,
             state.erased,
-            None if self.forget is None else self._seen(state, at),
+            self._seen(state, at),
         )
 
     def _take_outcome(
         self, state: ContextState, outcome: Outcome, at: Micros, mark: bytes
     ) -> tuple[ContextState, list[Output]]:
-        if (
-            state.erased is not None and not state.sequence
-        ):  # it answers what was erased: nothing since has asked
+        if _erased_last(state) is not None:  # it answers what was erased: nothing since has asked
             recent = self._remembered(state.recent, mark)
             return msgspec.structs.replace(state, recent=recent), [Counted.OBSERVED]
         state = self._noted(state, outcome, at, mark)
@@ -399,6 +398,11 @@ class ContextFold:
             return []
         customer = customer_of(state.facts)
         return [self.rules.end(session, state.customer_id, customer) for session in sessions]
+
+
+def _erased_last(state: ContextState) -> Micros | None:
+    """The mark of the customer's erasure, if nothing was taken in since."""
+    return None if state.sequence else state.erased
 
 
 def _moved(state: ContextState, joined: Joined, series: dict[int, Any]) -> ContextState:
