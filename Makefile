@@ -9,14 +9,14 @@ export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo live test ci lint types derived readers infra prove mutants bench lock clean
+.PHONY: help setup kernel demo live test ci lint types derived readers infra prove mutants bench lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 setup: .venv/.installed ## Make the virtual environment from the lock file
 
-.venv/.installed: requirements-bootstrap.lock requirements-dev.lock pyproject.toml
+.venv/.installed: requirements-bootstrap.lock requirements-dev.lock pyproject.toml $(wildcard models/kernel/*.pyx)
 	@echo "Setting up .venv (once) ..."
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 13) else "Nextbeam needs Python 3.11 or 3.12, this is %d.%d; set PYTHON=/path/to/python3.11" % v)'
 	@$(PYTHON) -m venv .venv
@@ -25,6 +25,9 @@ setup: .venv/.installed ## Make the virtual environment from the lock file
 	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+kernel: .venv/.installed ## Compile the kernel anew after a change to it
+	@$(BIN)/python -c 'from setuptools import setup; setup()' --quiet build_ext --inplace
 
 demo: setup ## Decide a sample day of a bank and show what came of it
 	@$(BIN)/nextbeam demo --out $(OUT)
