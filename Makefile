@@ -87,7 +87,7 @@ bench: setup ## Measure events per CPU second beside other ways to do the same j
 lock: ## Resolve the dependencies anew
 	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -c requirements.lock --extra dev pyproject.toml -o requirements-dev.lock
-	@sed -n '/^setuptools==/,/[^\\]$$/p' requirements-dev.lock > deploy/requirements-build.lock
+	@sed -n -e '/^cython==/,/[^\\]$$/p' -e '/^setuptools==/,/[^\\]$$/p' requirements-dev.lock > deploy/requirements-build.lock
 	@cd pipelines/local && grep '^duckdb==' requirements-bigquery.in | ../../$(BIN)/uv pip compile -q --native-tls --upgrade --universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --override - requirements-bigquery.in -o requirements-bigquery.lock
 
 clean: ## Remove what was made here

@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+import importlib
 import sys
 from collections.abc import Iterator, Sequence
 from importlib.metadata import distribution, packages_distributions
@@ -17,7 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--jar", type=Path, help="a jar that has to be there")
     parser.add_argument("--sha256", default="", help="its digest")
     args = parser.parse_args(argv)
-    found = [*missing_programs(), *foreign_packages(), *missing_data()]
+    found = [*missing_programs(), *foreign_packages(), *missing_data(), *missing_kernel()]
     if args.jar:
         found += wrong_jar(args.jar, args.sha256)
     print("\n".join(found) or "the image is complete")
@@ -53,6 +54,17 @@ def missing_data() -> Iterator[str]:
     for name in shipped(MAPPINGS):
         load_mapping(find_mapping(name))
     yield from (f"table {table.name} has no columns" for table in TABLES if not table.columns())
+
+
+def missing_kernel() -> Iterator[str]:
+    """Compiled modules that were left out: a build without a C compiler says nothing, and workers would be slow."""
+    from models import kernel  # noqa: PLC0415
+
+    for name in kernel.MODULES:
+        try:
+            importlib.import_module(f"{kernel.__name__}.{name}")
+        except ImportError as error:
+            yield f"the kernel's {name} is not compiled, or not for this image: {error}"
 
 
 def wrong_jar(jar: Path, sha256: str) -> list[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from checking import CHECKOV, ROOT, TOOLS
 
+from models import kernel
 from pipelines.deploy import in_image
 from pipelines.deploy.settings import EXPANSION_SERVICE, IMAGE
 
@@ -97,12 +98,13 @@ def test_what_it_copies_is_there_and_reaches_the_build():
 
 def test_what_is_installed_is_locked_with_hashes():
     installs = re.findall(r"pip install (.*?)(?=&&|$)", JOINED, re.M)
-    assert len(installs) == 3
+    assert len(installs) == 4
     for line in installs:
         assert "--require-hashes" in line or ("--no-index" in line and "--no-deps" in line), line
     build = (DEPLOY / "requirements-build.lock").read_text("utf-8")
-    assert build.startswith("setuptools==")
-    assert build in (ROOT / "requirements-dev.lock").read_text("utf-8")
+    locked = (ROOT / "requirements-dev.lock").read_text("utf-8")
+    assert re.findall(r"^(\w+)==", build, re.M) == ["cython", "setuptools"]
+    assert all(one in locked for one in re.split(r"(?=^setuptools==)", build, flags=re.M))
     assert "pip check" in JOINED
 
 
@@ -170,12 +172,17 @@ def test_the_wheel_holds_all_that_is_no_python(wheel):
         path.relative_to(source).as_posix()
         for name in PACKAGES
         for path in (source / name).rglob("*")
-        if path.is_file() and not path.is_relative_to(source / "models" / "training") and path.suffix != ".in"
+        if path.is_file()
+        and not path.is_relative_to(source / "models" / "training")
+        and path.suffix not in (".in", ".c")
     }
     held = set(zipfile.ZipFile(wheel).namelist())
     assert {name for name in wanted - held if "build/" not in name} == set()
     assert any(name.endswith(".sql") for name in held)
     assert any(name.endswith(".npz") for name in held)
+    assert {f"models/kernel/{name}" for name in kernel.MODULES} <= {
+        name.split(".")[0] for name in held if name.endswith(".so")
+    }
     assert not any(name.startswith(("tests", "benchmarks", "deploy")) for name in held)
 
 
@@ -192,6 +199,13 @@ def test_what_is_installed_finds_its_own_files(wheel, tmp_path):
     )
     assert done.stdout.splitlines() == ["nextbeam 0.1.0", *(f"{path} is not there" for path in in_image.BOOT)]
     assert done.returncode == 1
+
+
+def test_a_kernel_that_was_left_out_is_seen(monkeypatch):
+    assert list(in_image.missing_kernel()) == []
+    monkeypatch.setattr(kernel, "MODULES", ("never_compiled",))
+    [found] = in_image.missing_kernel()
+    assert found.startswith("the kernel's never_compiled is not compiled")
 
 
 def test_a_package_of_another_distribution_is_seen(monkeypatch):
