@@ -5,21 +5,29 @@ leaves on its left; the lowest bit that no split ruled out is the leaf that walk
 QuickScorer, SIGIR 2015). What the action's own columns rule out never changes, so it is computed once when
 bound: per request every split on a feature is tested once, whatever the number of actions, and actions that a
 tree cannot tell apart share one leaf. Leaf values are added tree by tree in training order, so the sum is the
-estimator's, bit for bit.
+estimator's, bit for bit. Where it is built, the kernel does the same in one pass (`models.kernel.trees`).
 """
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.kernel import find
 from models.propensity.artifact import Artifact
 from models.propensity.leaves import Leaves, leaves_of
 from models.propensity.sigmoid import propensities
 
+if TYPE_CHECKING:
+    from models.kernel.trees import Forest
+
 Words = NDArray[np.uint64]
 _ALL = np.uint64(2**64 - 1)
 _ONE = np.uint64(1)
+_KERNEL = 1
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -53,9 +61,17 @@ class TreesScorer:
     """Log-odds before the first tree: the baseline, or those of an action without a model; then zero."""
     terms: NDArray[np.int64]
     """(1 + T, A): index into levels and cases of what is added, in order."""
+    _forest: Forest | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_forest", _compiled(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        kept = self.case_tree, self.case_word, self.case_first, self.levels, self.terms
+        return TreesScorer, (self.digest, self.features, self.splits, self.leaves, *kept)
 
     @classmethod
-    def of(cls, artifact: Artifact, rows: NDArray[np.int64], starting: NDArray[np.float64]) -> "TreesScorer":
+    def of(cls, artifact: Artifact, rows: NDArray[np.int64], starting: NDArray[np.float64]) -> TreesScorer:
         """Bind to the plan's actions.
 
         Args:
@@ -92,9 +108,12 @@ class TreesScorer:
 
     def log_odds(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Log-odds of every action (A,) for the feature vector `x` (F,)."""
+        if self._forest is not None:
+            odds = np.empty(self.terms.shape[1])
+            self._forest.log_odds(x, odds)
+            return odds
         values = np.concatenate([self.levels, self.leaves.value.take(self._reached(x))])
-        total: NDArray[np.float64] = np.add.reduce(values.take(self.terms), axis=0)
-        return total
+        return _summed(values.take(self.terms))
 
     def score(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Propensity of every action (A,) for the feature vector `x` (F,)."""
@@ -109,10 +128,7 @@ class TreesScorer:
         chosen = self.terms[1:, action] - self.levels.size
         if chosen.size == 0 or chosen[0] < 0:
             return float(self.levels[self.terms[0, action]]), np.zeros(self.features)
-        leaf = self._reached(x)[chosen]
-        columns, change = self.leaves.path_column[leaf], self.leaves.path_change[leaf]
-        size = self.leaves.columns + 1
-        credit = np.bincount(columns.ravel(), change.ravel(), size).astype(np.float64)
+        credit = self._credits(x, chosen)
         level = self.levels[self.terms[0, action]] + self.leaves.means + credit[self.features :].sum()
         return float(level), credit[: self.features]
 
@@ -120,10 +136,44 @@ class TreesScorer:
         """What each feature adds to the log-odds of one action (F,)."""
         return self.explain(x, action)[1]
 
+    def _credits(self, x: NDArray[np.float64], cases: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The changes of the mean on the way to the leaves that some cases end in, by column (columns + 1,)."""
+        ways, size = self.leaves, self.leaves.columns + 1
+        if self._forest is None:
+            leaf = self._reached(x)[cases]
+            return np.bincount(ways.path_column[leaf].ravel(), ways.path_change[leaf].ravel(), size)
+        credit = np.zeros(size)
+        self._forest.credits(x, cases, ways.path_column, ways.path_change, credit)
+        return credit
+
     def _reached(self, x: NDArray[np.float64]) -> NDArray[np.int64]:
         """The leaf each case ends in."""
         words = self.splits.remaining(x).take(self.case_tree) & self.case_word
         return self.case_first + np.bitwise_count((words - _ONE) & ~words)
+
+
+def _summed(terms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum of each column (A,), from the first row to the last. NumPy would add up a single column pairwise."""
+    if terms.shape[1] == 1:
+        return np.add.accumulate(terms, axis=0)[-1]
+    total: NDArray[np.float64] = np.add.reduce(terms, axis=0)
+    return total
+
+
+def _compiled(trees: TreesScorer) -> Forest | None:
+    """The same trees in the kernel; None if it is not built."""
+    if (kernel := find("trees", _KERNEL)) is None:
+        return None
+    splits, count = trees.splits, trees.splits.starts.size
+    forest: Forest = kernel.Forest(
+        trees.features,
+        (splits.feature, splits.threshold, splits.keep, np.append(splits.starts[1:], splits.feature.size)),
+        (trees.case_first, trees.case_word, np.searchsorted(trees.case_tree, np.arange(count), side="right")),
+        trees.leaves.value,
+        trees.levels,
+        trees.terms,
+    )
+    return forest
 
 
 def _splits(artifact: Artifact, leaves: Leaves, features: int) -> _Splits:
