@@ -141,7 +141,8 @@ class TreesScorer:
         ways, size = self.leaves, self.leaves.columns + 1
         if self._forest is None:
             leaf = self._reached(x)[cases]
-            return np.bincount(ways.path_column[leaf].ravel(), ways.path_change[leaf].ravel(), size)
+            columns, changes = ways.path_column[leaf].ravel(), ways.path_change[leaf].ravel()
+            return np.bincount(columns, changes, size).astype(np.float64)
         credit = np.zeros(size)
         self._forest.credits(x, cases, ways.path_column, ways.path_change, credit)
         return credit
@@ -154,9 +155,8 @@ class TreesScorer:
 
 def _summed(terms: NDArray[np.float64]) -> NDArray[np.float64]:
     """Sum of each column (A,), from the first row to the last. NumPy would add up a single column pairwise."""
-    if terms.shape[1] == 1:
-        return np.add.accumulate(terms, axis=0)[-1]
-    total: NDArray[np.float64] = np.add.reduce(terms, axis=0)
+    alone = terms.shape[1] == 1
+    total: NDArray[np.float64] = np.add.accumulate(terms)[-1] if alone else np.add.reduce(terms)
     return total
 
 
