@@ -14,13 +14,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from benchmarks.decide50.__main__ import BENCH, prepare
+from benchmarks.decide50.folds import FILES, decoder
+from benchmarks.decide50.preparing import prepare
 from models.decide import Event
-from models.decoding import Decoder
 from models.folds import Fold, fold_events
-from models.mapping import load_mapping
 from models.plan.compiled import Plan
-from pipelines.locate import find_mapping
 from schemas import Outcome, Signal
 
 SAMPLE_S = 0.001
@@ -28,9 +26,9 @@ SAMPLE_S = 0.001
 
 def events_by_customer(data: Path, plan: Plan) -> dict[str, list[Event]]:
     """The workload decoded, each customer's events in the order the grouped host would give them."""
-    decode = Decoder(Signal, plan.spec, reshape=load_mapping(find_mapping("decide_50")).reshape).decode
+    decode = decoder(plan).decode
     found: dict[str, list[Event]] = defaultdict(list)
-    for name in ("customers.ndjson", "events.ndjson"):
+    for name in FILES:
         for line in (data / name).read_bytes().splitlines():
             event = decode(line)
             if isinstance(event, Signal | Outcome):
@@ -73,9 +71,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--out", type=Path, default=Path("out/folding"), help="work folder (default: %(default)s)"
     )
     args = parser.parse_args(argv)
-    if not BENCH.is_dir():
-        print(f"the workload is not at {BENCH}; set NEXTBEAM_BENCH", file=sys.stderr)
-        return 2
     args.out.mkdir(parents=True, exist_ok=True)
     data, _ = prepare(args.out.resolve(), args.events)
     plan = Plan.load(data / "plan")

@@ -1,176 +1,158 @@
-"""Events per CPU second of `nextbeam run` on decide-50, beside a naive Beam pipeline and a plain Python loop.
+"""Events per CPU second of Nextbeam on decide-50, beside other ways to do the same job, and beside the machine's limit.
 
-    python -m benchmarks.decide50 [--events 20000] [--rounds 3] [--out out/bench]
+    python -m benchmarks.decide50 [--events 200000] [--rounds 3] [--only nextbeam,folds,...] [--out out/bench] [--write]
+    python -m benchmarks.decide50 --quick
 
-Rounds are interleaved, so that a noisy minute hits every peer; CPU seconds are those of the whole process tree, as the
-kernel accounts them at its end; start-up, measured on the first 200 lines, is subtracted. When any two outputs differ,
-no number is reported.
+Rounds are interleaved, so that a noisy minute hits every peer; CPU seconds are those of the whole process tree;
+start-up, measured apart on the first 200 lines, is subtracted. When the outputs of any two differ, no number is
+reported and the exit status is 1. `--write` puts the report into docs/performance.md and draws docs/performance.svg.
+`--quick` is for CI: a short run that fails on a lost ratio, never on a time.
 """
 
 import argparse
 import os
-import statistics
-import subprocess
+import platform
 import sys
-import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
-from benchmarks.decide50.compare import write_ndjson
-from benchmarks.decide50.workload import write_plan
+import msgspec
+import psutil
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-BENCH = Path(os.environ.get("NEXTBEAM_BENCH", ROOT.parent / "shared" / "bench"))
-START_LINES = 200
-QUIET = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": ""}
+from benchmarks.decide50 import quick
+from benchmarks.decide50.chart import chart
+from benchmarks.decide50.jobs import INSTALL, JOBS, LOOP, Job
+from benchmarks.decide50.preparing import prepare
+from benchmarks.decide50.report import placed, report
+from benchmarks.decide50.results import Machine, Results
+from benchmarks.decide50.rounds import DifferentError, blank, latency, limits, one_round, same
+from benchmarks.decide50.running import ROOT, JobError
 
-
-@dataclass(frozen=True)
-class Spent:
-    """What one process and its children used."""
-
-    cpu_s: float
-    peak_mb: float
-
-
-@dataclass(frozen=True)
-class Job:
-    """One way to do the work: `command` with {data} and {out} filled in."""
-
-    name: str
-    command: tuple[str, ...]
-    env: tuple[tuple[str, str], ...] = ()
-
-
-OURS = """-m pipelines.cli run --quiet --mapping decide_50 --plan {data}/plan
-  --signals {data}/customers.ndjson {data}/events.ndjson --out {out}"""
-
-JOBS = (
-    Job("nextbeam", (sys.executable, *OURS.split())),
-    Job(
-        "plain loop",
-        (sys.executable, str(BENCH / "peers/plain_python/main.py"), "{data}", "{out}"),
-        (("LOGIC", "fast"),),
-    ),
-    Job("naive Beam", (sys.executable, str(BENCH / "peers/beam_naive/main.py"), "{data}", "{out}")),
-)
-
-
-def measure(job: Job, data: Path, out: Path) -> Spent:
-    """Run a job to its end.
-
-    Raises:
-      RuntimeError: It failed; the text has the end of what it said.
-    """
-    command = [part.format(data=data, out=out) for part in job.command]
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(
-            command, env={**os.environ, **QUIET, **dict(job.env)}, cwd=ROOT, stdout=said, stderr=said
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            said.seek(0)
-            raise RuntimeError(f"{job.name} ended with {process.returncode}: {said.read()[-2000:].decode()}")
-    return Spent(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000)
-
-
-def prepare(folder: Path, events: int) -> tuple[Path, Path]:
-    """The workload, and its first lines alone to measure start-up on; both with our plan."""
-    data, small = folder / "data", folder / "small"
-    generate = [sys.executable, str(BENCH / "workload/gen.py"), "--out", str(data), "--events", str(events)]
-    subprocess.run(generate, check=True, stdout=subprocess.DEVNULL)
-    small.mkdir(exist_ok=True)
-    for name in ("config.json", "models.npz", "customers.ndjson"):
-        (small / name).write_bytes((data / name).read_bytes())
-    lines = (data / "events.ndjson").read_bytes().splitlines(keepends=True)[:START_LINES]
-    (small / "events.ndjson").write_bytes(b"".join(lines))
-    for each in (data, small):
-        write_plan(each, each / "plan")
-    return data, small
-
-
-def same_outputs(out: Path) -> str:
-    """What the workload's own check says of all outputs against the plain loop's.
-
-    Raises:
-      RuntimeError: Some outputs differ.
-    """
-    write_ndjson(out / "nextbeam", out / "nextbeam.ndjson")
-    files = ["plain loop", "nextbeam.ndjson", "naive Beam"]
-    check = subprocess.run(
-        [sys.executable, str(BENCH.resolve() / "check.py"), *files],
-        cwd=out,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if check.returncode:
-        raise RuntimeError(f"outputs differ, so no number counts:\n{check.stdout}{check.stderr}")
-    return check.stdout
-
-
-def run(events: int, rounds: int, folder: Path) -> str:
-    """Measure everything; the report as Markdown."""
-    folder.mkdir(parents=True, exist_ok=True)
-    data, small = prepare(folder, events)
-    lines = sum(1 for _ in (data / "events.ndjson").open("rb"))
-    starts = {job.name: measure(job, small, folder / f"{job.name}.start").cpu_s for job in JOBS}
-    spent: dict[str, list[Spent]] = {job.name: [] for job in JOBS}
-    for number in range(rounds):
-        for job in JOBS:
-            spent[job.name].append(measure(job, data, folder / job.name))
-            print(
-                f"round {number + 1}/{rounds}  {job.name}: {spent[job.name][-1].cpu_s:.1f} CPU s",
-                file=sys.stderr,
-            )
-    checked = same_outputs(folder)
-    return _report(lines, rounds, starts, spent) + f"\nOutputs compared:\n\n```\n{checked}```\n"
-
-
-def _report(lines: int, rounds: int, starts: dict[str, float], spent: dict[str, list[Spent]]) -> str:
-    rates = {
-        name: [lines / max(1e-9, each.cpu_s - starts[name]) for each in all_spent]
-        for name, all_spent in spent.items()
-    }
-    base = statistics.median(rates["naive Beam"])
-    rows = [
-        f"decide-50, {lines:,} lines, {rounds} interleaved rounds (median, min to max):\n",
-        "| | CPU s | start-up | events per CPU s | x naive Beam | peak MB |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
-    ]
-    for name, values in rates.items():
-        cpu = statistics.median(each.cpu_s for each in spent[name])
-        middle = statistics.median(values)
-        peak = max(each.peak_mb for each in spent[name])
-        rows.append(
-            f"| {name} | {cpu:.1f} | {starts[name]:.1f} | {middle:,.0f} ({min(values):,.0f} to {max(values):,.0f})"
-            f" | {middle / base:.1f} | {peak:,.0f} |"
-        )
-    return "\n".join(rows) + "\n"
+PAGE, PICTURE = ROOT / "docs" / "performance.md", ROOT / "docs" / "performance.svg"
+MARK = "decide50"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.decide50", description=__doc__.splitlines()[0]
-    )
-    parser.add_argument(
-        "--events", type=int, default=20_000, help="events to generate (default: %(default)s)"
-    )
-    parser.add_argument("--rounds", type=int, default=3, help="rounds (default: %(default)s)")
-    parser.add_argument(
-        "--out", type=Path, default=Path("out/bench"), help="work folder (default: %(default)s)"
-    )
-    args = parser.parse_args(argv)
-    if not BENCH.is_dir():
-        print(f"the workload and its peers are not at {BENCH}; set NEXTBEAM_BENCH", file=sys.stderr)
-        return 2
-    report = run(args.events, args.rounds, args.out.resolve())
-    (args.out / "report.md").write_text(report)
-    print(report)
+    """Measure and print; 1: outputs differ, a job failed, or a ratio is lost."""
+    args = _parser().parse_args(argv)
+    try:
+        if args.quick:
+            return quick.check(args.out.resolve(), _tell)
+        results = run(args.events, args.rounds, args.only, args.out.resolve(), _command(argv))
+    except (DifferentError, JobError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    keep(results, args.out, write=args.write)
+    print(report(results))
     return 0
+
+
+def run(events: int, rounds: int, names: Sequence[str], out: Path, command: str) -> Results:
+    """Generate, measure, compare.
+
+    Raises:
+      DifferentError: Outputs differ.
+      JobError: A job failed.
+    """
+    jobs, absent = _present(names)
+    out.mkdir(parents=True, exist_ok=True)
+    began = _machine()
+    data = prepare(out, events)
+    reference = next((job for job in jobs if job.name == LOOP), jobs[0])
+    results = Results(
+        day=date.today().isoformat(),  # noqa: DTZ011
+        command=command,
+        machine=began,
+        lines=_count(data[0] / "events.ndjson"),
+        customers=_count(data[0] / "customers.ndjson"),
+        decisions=0,
+        compared=[],
+        jobs=blank(jobs),
+        absent=[job.label for job in absent],
+    )
+    for number in range(rounds):
+        _tell(f"round {number + 1} of {rounds}")
+        one_round(jobs, results.jobs, data, out, _tell)
+        if number == 0:
+            results.compared = same(jobs, out, reference)
+        decisions = reference.comparable(out / reference.name)
+        results.limits.append(limits(data[0], decisions))
+        for form, plain in (("kernel", False), ("no kernel", True)):
+            results.latencies.setdefault(form, []).append(latency(data[0], plain=plain))
+    results.decisions = next(each.items for each in results.limits[0] if each.name.startswith("encode"))
+    return results
+
+
+def keep(results: Results, out: Path, *, write: bool) -> None:
+    """Raw measurements, report and chart into `out`; with `write` also into the documents."""
+    (out / "results.json").write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1))
+    text, picture = report(results), chart(results)
+    (out / "report.md").write_text(text, "utf-8")
+    (out / "performance.svg").write_text(picture, "utf-8")
+    if write:
+        page = placed(PAGE.read_text("utf-8"), MARK, f"{text}\n![Events per CPU second](performance.svg)\n")
+        PAGE.write_text(page, "utf-8")
+        PICTURE.write_text(picture, "utf-8")
+
+
+def _present(names: Sequence[str]) -> tuple[list[Job], list[Job]]:
+    """The jobs that were asked for: those that can run, and those that cannot, of which the user is told."""
+    asked = [JOBS[name] for name in names] if names else list(JOBS.values())
+    absent = [job for job in asked if not job.installed]
+    for job in absent:
+        _tell(f"not installed: {job.label} ({INSTALL})")
+    return [job for job in asked if job.installed], absent
+
+
+def _machine() -> Machine:
+    info = Path("/proc/cpuinfo")
+    models = [line for line in info.read_text().splitlines() if "model name" in line] if info.exists() else []
+    return Machine(
+        processor=models[0].partition(":")[2].strip() if models else platform.machine(),
+        cores=os.cpu_count() or 1,
+        memory_gb=psutil.virtual_memory().total / 1e9,
+        python=platform.python_version(),
+        load=os.getloadavg()[0],
+    )
+
+
+def _count(file: Path) -> int:
+    with file.open("rb") as lines:
+        return sum(1 for _ in lines)
+
+
+def _command(argv: Sequence[str] | None) -> str:
+    """What was asked for, without where it went."""
+    said = list(sys.argv[1:] if argv is None else argv)
+    return " ".join(["python -m benchmarks.decide50", *(each for each in said if each != "--write")])
+
+
+def _names(text: str) -> list[str]:
+    names = text.split(",")
+    unknown = [name for name in names if name not in JOBS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"no {unknown[0]!r}; there are {', '.join(JOBS)}")
+    return names
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.decide50",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--events", type=int, default=200_000, help="to generate (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds (default: %(default)s)")
+    parser.add_argument("--only", type=_names, default=[], metavar="NAMES", help=f"of {', '.join(JOBS)}")
+    parser.add_argument("--out", type=Path, default=Path("out/bench"), help="folder (default: %(default)s)")
+    parser.add_argument("--write", action="store_true", help="put the report into docs/performance.md")
+    parser.add_argument("--quick", action="store_true", help="check ratios on a short run; 1: one is lost")
+    return parser
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -13,13 +14,20 @@ from schemas.rows import from_row
 
 def write_ndjson(run: Path, target: Path) -> None:
     """Decisions and dead letters of a run, one JSON object a line."""
+    decisions = (from_row(Decision, row) for row in _rows(run / "decisions"))
+    letters = (from_row(DeadLetter, row) for row in _rows(run / "dead_letters"))
+    write_records(chain(decisions, letters), target)
+
+
+def write_records(records: Iterable[object], target: Path) -> None:
+    """The decisions and dead letters among some records, one JSON object a line."""
     with target.open("w") as file:
-        for row in _rows(run / "decisions"):
-            file.write(json.dumps(_decision(from_row(Decision, row))) + "\n")
-        for row in _rows(run / "dead_letters"):
-            letter = from_row(DeadLetter, row)
-            raw = letter.payload.decode("utf-8", "replace")
-            file.write(json.dumps({"dead_letter": letter.reason, "raw": raw}) + "\n")
+        for record in records:
+            if isinstance(record, Decision):
+                file.write(json.dumps(_decision(record)) + "\n")
+            elif isinstance(record, DeadLetter):
+                raw = record.payload.decode("utf-8", "replace")
+                file.write(json.dumps({"dead_letter": record.reason, "raw": raw}) + "\n")
 
 
 def _rows(folder: Path) -> Iterator[dict[str, object]]:
