@@ -1,7 +1,8 @@
 """Contracts as Arrow columns: a table straight from structs, without a dict for each of their parts.
 
 The table is the one that `schemas.rows` and `pa.Table.from_pylist` make, cell by cell. One decision has some sixty
-structs inside; as dicts they cost more than the decision itself.
+structs inside; as dicts they cost more than the decision itself. Of records that are bytes already, and only pass
+through, not even the structs are made (`schemas.unpacking`).
 """
 
 from collections.abc import Callable, Sequence

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC
-from functools import partial
+from datetime import UTC, date
+from functools import lru_cache, partial
 from typing import Any, BinaryIO
 
 import apache_beam as beam
@@ -18,8 +18,8 @@ from apache_beam.pvalue import AsIter, PCollection
 
 from schemas.arrow import arrow_schema
 from schemas.coders import ContractCoder
-from schemas.columns import columns
 from schemas.event_time import event_time
+from schemas.unpacking import packed_columns
 from transforms import tally
 from transforms.discreet import Discreet, DiscreetFn, StepError
 
@@ -34,7 +34,15 @@ _UNFINISHED = ".unfinished"
 def partition_of(record: Any) -> str:
     """`date=YYYY-MM-DD`, in UTC, of a record's event time; `date=unknown` where it has none."""
     at = event_time(record)
-    return "date=unknown" if at is None else f"date={at.astimezone(UTC):%Y-%m-%d}"
+    if at is None:
+        return "date=unknown"
+    return _partition_of_day((at if at.tzinfo is UTC else at.astimezone(UTC)).toordinal())
+
+
+@lru_cache(4096)
+def _partition_of_day(ordinal: int) -> str:
+    """The partition of a day, counted as `date.toordinal` does. Records come in few of them."""
+    return f"date={date.fromordinal(ordinal):%Y-%m-%d}"
 
 
 class WriteParquet(beam.PTransform[PCollection[Any], PCollection[str]]):
@@ -111,8 +119,7 @@ class _ParquetSink(FileSink):
     """Beam adapter for pyarrow: one file, a row group at a time."""
 
     def __init__(self, contract: type[msgspec.Struct]) -> None:
-        self._decode = ContractCoder(contract).decode
-        self._table = columns(contract)
+        self._table = packed_columns(contract)
         self._schema = arrow_schema(contract)
 
     def create_metadata(self, destination: str, full_file_name: str) -> FileMetadata:  # noqa: ARG002
@@ -138,7 +145,7 @@ class _ParquetSink(FileSink):
         self._writer.close()
 
     def _write_pending(self) -> None:
-        self._writer.write_table(self._table([self._decode(data) for data in self._pending]))
+        self._writer.write_table(self._table(self._pending))
         self._pending, self._bytes = [], 0
 
 

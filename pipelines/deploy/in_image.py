@@ -59,12 +59,14 @@ def missing_data() -> Iterator[str]:
 def missing_kernel() -> Iterator[str]:
     """Compiled modules that were left out: a build without a C compiler says nothing, and workers would be slow."""
     from models import kernel  # noqa: PLC0415
+    from schemas import kernel as of_records  # noqa: PLC0415
 
-    for name in kernel.MODULES:
-        try:
-            importlib.import_module(f"{kernel.__name__}.{name}")
-        except ImportError as error:
-            yield f"the kernel's {name} is not compiled, or not for this image: {error}"
+    for package in (kernel, of_records):
+        for name in package.MODULES:
+            try:
+                importlib.import_module(f"{package.__name__}.{name}")
+            except ImportError as error:
+                yield f"the kernel's {name} is not compiled, or not for this image: {error}"
 
 
 def wrong_jar(jar: Path, sha256: str) -> list[str]:

@@ -15,6 +15,7 @@ from checking import CHECKOV, ROOT, TOOLS
 from models import kernel
 from pipelines.deploy import in_image
 from pipelines.deploy.settings import EXPANSION_SERVICE, IMAGE
+from schemas import kernel as of_records
 
 DEPLOY = ROOT / "deploy"
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text("utf-8")
@@ -180,9 +181,9 @@ def test_the_wheel_holds_all_that_is_no_python(wheel):
     assert {name for name in wanted - held if "build/" not in name} == set()
     assert any(name.endswith(".sql") for name in held)
     assert any(name.endswith(".npz") for name in held)
-    assert {f"models/kernel/{name}" for name in kernel.MODULES} <= {
-        name.split(".")[0] for name in held if name.endswith(".so")
-    }
+    compiled = {name.split(".")[0] for name in held if name.endswith(".so")}
+    assert {f"models/kernel/{name}" for name in kernel.MODULES} <= compiled
+    assert {f"schemas/kernel/{name}" for name in of_records.MODULES} <= compiled
     assert not any(name.startswith(("tests", "benchmarks", "deploy")) for name in held)
 
 
