@@ -19,6 +19,7 @@ from pipelines.cli_provision import add_provision
 from pipelines.cli_report import add_report
 from pipelines.commands import Command, add_command
 from pipelines.flags import Config, add_arguments
+from pipelines.lean import quick_imports, suits
 from pipelines.locate import UsageError, find_plan, out_folder, run_folder
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     parser = _parser()
     args, rest = parser.parse_known_args(argv)
+    args.own_process = argv is None
     if rest and args.command is not _run and not vars(args).get("takes_flags"):
         parser.error(f"unknown option {rest[0]!r}; `nextbeam {args.name} --help` lists what there is")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
@@ -96,15 +98,20 @@ def _add_run(commands: "Commands") -> None:
 
 def _run(args: argparse.Namespace, rest: list[str]) -> int:
     config = Config.of(args)
-    from pipelines.launch import launch  # noqa: PLC0415  (Beam takes a second to import)
-    from pipelines.options import beam_options  # noqa: PLC0415
-    from pipelines.progress import shown  # noqa: PLC0415
-    from pipelines.report import show  # noqa: PLC0415
+    places = [*config.signals, *config.outcomes, config.plan, config.out]
+    with quick_imports(lean=args.own_process and suits(places, rest)):
+        from pipelines.launch import launch  # noqa: PLC0415  (Beam takes a second to import)
+        from pipelines.options import beam_options  # noqa: PLC0415
 
     options = beam_options(rest)
-    with shown([*config.signals, *config.outcomes], quiet=args.quiet):
+    if args.quiet:
         summary = launch(config, options)
-    if not args.quiet:
+    else:
+        from pipelines.progress import shown  # noqa: PLC0415
+        from pipelines.report import show  # noqa: PLC0415
+
+        with shown([*config.signals, *config.outcomes], quiet=False):
+            summary = launch(config, options)
         show(summary, config.out)
     if not summary.accounted:
         print(f"error: the accounts do not balance; see {config.out / 'summary.json'}", file=sys.stderr)

@@ -10,7 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import apache_beam as beam
 from apache_beam.io.gcp.pubsub import PubsubMessage
@@ -24,7 +24,6 @@ from pipelines.locate import OUTPUTS, UsageError
 from pipelines.options import beam_options
 from pipelines.stream_flags import StreamConfig, add_stream_arguments, streams
 from schemas import DeadLetter, Decision, Feedback, Heartbeat, SessionContext
-from transforms.bigquery import WriteBigQuery
 from transforms.decide import DecideChained, DecideNextBestAction
 from transforms.decode import DecodeOutcomes, DecodeSignals
 from transforms.heartbeats import AnswerHeartbeats
@@ -35,6 +34,9 @@ from transforms.plan_source import PlanSource
 from transforms.sealing import Seal
 from transforms.session_context import Events
 from transforms.silence import SilentUntil
+
+if TYPE_CHECKING:  # it imports Google's clients, which no run between files needs
+    from transforms.bigquery import WriteBigQuery
 
 Payload = bytes | PubsubMessage
 
@@ -114,7 +116,9 @@ def _silenced(records: Records, until: datetime | None) -> Records:
     return Records(**{name: each | f"Silence_{name}" >> SilentUntil(micros(until)) for name, each in named})
 
 
-def _write(config: StreamConfig, name: str) -> WriteBigQuery:
+def _write(config: StreamConfig, name: str) -> "WriteBigQuery":
+    from transforms.bigquery import WriteBigQuery  # noqa: PLC0415
+
     table = f"{config.dataset}.{name}"
     return WriteBigQuery(OUTPUTS[name], table, method=config.method, step=f"Write_{name}")
 

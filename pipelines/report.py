@@ -6,14 +6,16 @@ import sys
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.querying import Answer
 from pipelines.summary import Accounting, Summary
+
+if TYPE_CHECKING:  # it imports a parser of SQL
+    from pipelines.querying import Answer
 
 
 def show(summary: Summary, out: Path, console: Console | None = None) -> None:
@@ -110,7 +112,7 @@ def _table(title: str, names: Sequence[str], numbers: Sequence[str]) -> Table:
     return table
 
 
-def print_answer(answer: Answer, form: str) -> None:
+def print_answer(answer: "Answer", form: str) -> None:
     """Print rows as a table, CSV or JSON lines."""
     if form == "csv":
         writer = csv.writer(sys.stdout)

@@ -13,7 +13,6 @@ from transforms.engagement_policy import ApplyEngagementPolicy
 from transforms.fold_per_key import Host
 from transforms.keys import fold_by_customer
 from transforms.plan_source import PlanSource
-from transforms.scoring import ScoreActions
 from transforms.session_context import BuildSessionContext, Events
 
 
@@ -75,6 +74,8 @@ class DecideChained(beam.PTransform[Events, Decided]):
     @no_annotations  # Beam cannot check a NamedTuple of PCollections; mypy can.
     def expand(self, events: Events) -> Decided:
         """Two keyed steps, three without state between them."""
+        from transforms.scoring import ScoreActions  # noqa: PLC0415  (Beam's RunInference takes a while to import)
+
         context = events | BuildSessionContext(self._plan, host=self._host)
         ranked = (
             context.requests
