@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if args.quick:
             return quick.check(args.out.resolve(), _tell)
-        results = run(args.events, args.rounds, args.only, args.out.resolve(), _command(argv))
+        results = run(args.events, args.rounds, args.only, args.out.resolve(), _command(args))
     except (DifferentError, JobError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -122,10 +122,10 @@ def _count(file: Path) -> int:
         return sum(1 for _ in lines)
 
 
-def _command(argv: Sequence[str] | None) -> str:
-    """What was asked for, without where it went."""
-    said = list(sys.argv[1:] if argv is None else argv)
-    return " ".join(["python -m benchmarks.decide50", *(each for each in said if each != "--write")])
+def _command(args: argparse.Namespace) -> str:
+    """What measures the same again."""
+    only = f" --only {','.join(args.only)}" if args.only else ""
+    return f"python -m benchmarks.decide50 --events {args.events} --rounds {args.rounds}{only}"
 
 
 def _names(text: str) -> list[str]:

@@ -44,11 +44,14 @@ def lines(data: Path) -> Iterator[bytes]:
 
 
 def load(data: Path) -> Plan:
-    """The plan, out of the collector's sight as in a pipeline."""
-    plan = Plan.load(data / "plan")
+    """Our plan for the workload."""
+    return Plan.load(data / "plan")
+
+
+def out_of_sight() -> None:
+    """Hide what there is by now from the garbage collector, as a worker does with its plan. For whole processes."""
     gc.collect()
     gc.freeze()
-    return plan
 
 
 def folded(plan: Plan, payloads: Iterable[bytes]) -> Iterator[Output]:
@@ -89,11 +92,13 @@ def records(path: Path) -> Iterator[Any]:
             yield decoders[head[_LENGTH]](file.read(int.from_bytes(head[:_LENGTH], "big")))
 
 
-def main(data: Path, out: Path) -> None:
+def main(plan: Plan, data: Path, out: Path) -> None:
     """Fold everything."""
     with out.open("wb") as file:
-        write(folded(load(data), lines(data)), file)
+        write(folded(plan, lines(data)), file)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    ours = load(Path(sys.argv[1]))
+    out_of_sight()
+    main(ours, Path(sys.argv[1]), Path(sys.argv[2]))

@@ -49,7 +49,8 @@ def _head(results: Results) -> Iterator[str]:
     )
     yield (
         f"{machine.processor}, {machine.cores} cores, {machine.memory_gb:.0f} GB, Python {machine.python}; "
-        f"load average as it began {machine.load:.1f}."
+        f"load average as it began {machine.load:.1f}. Customers are read by all, and are in the CPU seconds but not "
+        "among the events; to Nextbeam each of them is a signal."
     )
 
 
