@@ -1,10 +1,14 @@
 """The steps that hold no state, from a request to ranked candidates."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from models.arbitration import Arbitration, arbitrate
 from models.engagement import ContextWeights, EngagementPolicy, engage
-from models.propensity.scorer import Scorer, Vectors, score
+from models.features import RANKING, Vectors
+from models.kernel import find
+from models.propensity.scorer import Scorer, score
 from schemas import CandidateSet, DecisionRequest
 
 
@@ -34,4 +38,25 @@ class Funnel:
 
     def candidates(self, request: DecisionRequest) -> CandidateSet:
         """All three in a row."""
+        ranked = self._ranking(request) if self._ranking else None
+        return self.reference(request) if ranked is None else ranked
+
+    def reference(self, request: DecisionRequest) -> CandidateSet:
+        """The same in Python, step by step."""
         return self.arbitrate(self.score(self.engage(request)))
+
+    @cached_property
+    def _ranking(self) -> Callable[[DecisionRequest], CandidateSet | None] | None:
+        """All three, compiled; for whom it yields None Python has to do."""
+        kernel = find("ranking", RANKING)
+        if kernel is None or not isinstance(self.table, kernel.Vectors):
+            return None
+        weights, unweighted = self.context_weights, not self.arbitration.weighted
+        compiled: Callable[[DecisionRequest], CandidateSet | None] = kernel.Ranking(
+            self.table,
+            self.scorer,
+            self.arbitration,
+            self.engagement.apply,
+            weights.care if unweighted else weights.apply,
+        )
+        return compiled

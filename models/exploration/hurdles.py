@@ -5,6 +5,7 @@ Service and regulatory messages pass, and so do mandatory actions: they do not c
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -27,6 +28,8 @@ PRIORITY: Rule = (Stage.PRIORITY_THRESHOLDS, "priority-threshold")
 _DOMAIN = b"nextbeam-ramp"
 _ALL = 100.0 - 1e-9
 """Percent off a context weight that leave none, however they were rounded."""
+_MEMO = 4096
+"""Of so many customers and actions it is remembered what they come to: a customer mostly decides more than once."""
 
 
 class Immature(NamedTuple):
@@ -102,21 +105,26 @@ class Hurdles:
         """
         found = list(removed_by)
         for number, rule in enumerate(self.rules, first):
-            for action in self._failing(rule, customer_id, propensities, priorities, context_weights):
+            if rule == MATURITY:
+                failing = self._kept_out(customer_id, found)
+            else:
+                failing = self._failing(rule, propensities, priorities, context_weights)
+            for action in failing:
                 if found[action] < 0:
                     found[action] = number
         return tuple(found)
 
+    def _kept_out(self, customer_id: str, removed_by: Sequence[int]) -> Sequence[int]:
+        """What the ramp keeps from the customer; what is out anyway is not looked at: a hash takes a while."""
+        return [
+            one.position
+            for one in self.immature
+            if removed_by[one.position] < 0 and admission(customer_id, one.action) >= one.share
+        ]
+
     def _failing(
-        self,
-        rule: Rule,
-        customer_id: str,
-        propensities: Floats,
-        priorities: Floats,
-        context_weights: Floats,
+        self, rule: Rule, propensities: Floats, priorities: Floats, context_weights: Floats
     ) -> Sequence[int]:
-        if rule == MATURITY:
-            return [one.position for one in self.immature if admission(customer_id, one.action) >= one.share]
         if rule == WEIGHT:
             low = self.weighted & (context_weights <= 0.0)
         else:
@@ -131,6 +139,7 @@ def reached(ramp: MaturitySpec, positives: float) -> float:
     return (ramp.start_percent + (100.0 - ramp.start_percent) * grown) / 100.0
 
 
+@lru_cache(_MEMO)
 def admission(customer_id: str, action: str) -> float:
     """The share, in [0, 1), beyond which an action reaches this customer: never another, so that who is in stays in."""
     text = f"{customer_id}\0{action}".encode("utf-8", "surrogatepass")

@@ -17,14 +17,17 @@ What is counted, and when:
 
 from models.features.check import FeatureFinding, check_features
 from models.features.program import NOTHING, FeatureProgram, Slots
-from models.features.table import FeatureTable, LatestVector
+from models.features.table import RANKING, FeatureTable, LatestVector, Vectors, remembering
 
 __all__ = [
     "NOTHING",
+    "RANKING",
     "FeatureFinding",
     "FeatureProgram",
     "FeatureTable",
     "LatestVector",
     "Slots",
+    "Vectors",
     "check_features",
+    "remembering",
 ]

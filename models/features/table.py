@@ -2,31 +2,45 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.features.check import check_features
+from models.kernel import find
 from models.plan.fields import feature_columns
 from models.plan.spec import FeatureSpec, PlanSpec
+
+RANKING = 1
+"""Version of the compiled ranking, whose vectors these are."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeatureTable:
     """Raw features by column, and how they become the input of a model.
 
-    `columns` and `units` are aligned, in the order of the plan. `vector_columns` are those a model sees.
+    Attributes:
+      columns: Names of the raw features, in the order of the plan.
+      units: Aligned with `columns`.
+      vector_columns: Names of those F that a model sees.
+      picked: Their positions in `columns` (F,).
+      low: Where each is clipped (F,), -inf: nowhere.
+      high: Likewise (F,).
+      clips: Whether any is clipped.
+      scale: What each is multiplied with (F,).
+      log: Positions in the vector of those whose logarithm is taken.
     """
 
     columns: tuple[str, ...]
     units: tuple[str, ...]
     vector_columns: tuple[str, ...]
-    _picked: NDArray[np.intp]
-    _low: NDArray[np.float64]
-    _high: NDArray[np.float64]
-    _clips: bool
-    _scale: NDArray[np.float64]
-    _log: NDArray[np.intp]
+    picked: NDArray[np.intp]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    clips: bool
+    scale: NDArray[np.float64]
+    log: NDArray[np.intp]
 
     @classmethod
     def of(cls, spec: PlanSpec) -> "FeatureTable":
@@ -47,12 +61,12 @@ class FeatureTable:
             columns=columns,
             units=tuple(feature.unit for feature in features),
             vector_columns=tuple(columns[index] for index in picked),
-            _picked=np.array(picked, dtype=np.intp),
-            _low=np.array([low for low, _ in clips], dtype=np.float64),
-            _high=np.array([high for _, high in clips], dtype=np.float64),
-            _clips=any(transform.clip for transform in transforms),
-            _scale=np.array([transform.scale for transform in transforms], dtype=np.float64),
-            _log=np.array([i for i, transform in enumerate(transforms) if transform.log1p], dtype=np.intp),
+            picked=np.array(picked, dtype=np.intp),
+            low=np.array([low for low, _ in clips], dtype=np.float64),
+            high=np.array([high for _, high in clips], dtype=np.float64),
+            clips=any(transform.clip for transform in transforms),
+            scale=np.array([transform.scale for transform in transforms], dtype=np.float64),
+            log=np.array([i for i, transform in enumerate(transforms) if transform.log1p], dtype=np.intp),
         )
 
     def vector(self, values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
@@ -64,12 +78,23 @@ class FeatureTable:
         Returns:
           Shape (..., len(vector_columns)).
         """
-        x = np.asarray(values, dtype=np.float64).take(self._picked, axis=-1)
-        if self._clips:
-            x = np.minimum(np.maximum(x, self._low), self._high)
-        x *= self._scale
-        x[..., self._log] = np.log1p(np.maximum(x.take(self._log, axis=-1), 0.0))
+        x = np.asarray(values, dtype=np.float64).take(self.picked, axis=-1)
+        if self.clips:
+            x = np.minimum(np.maximum(x, self.low), self.high)
+        x *= self.scale
+        x[..., self.log] = np.log1p(np.maximum(x.take(self.log, axis=-1), 0.0))
         return x
+
+
+class Vectors(Protocol):
+    """The part of a feature table that scoring needs."""
+
+    @property
+    def vector_columns(self) -> tuple[str, ...]:
+        """Names of the model's inputs, in order."""
+
+    def vector(self, values: Sequence[float]) -> NDArray[np.float64]:
+        """Model input (F,) from raw values."""
 
 
 class LatestVector:
@@ -92,6 +117,13 @@ class LatestVector:
             vector.setflags(write=False)
             self._latest = values, vector
         return vector
+
+
+def remembering(table: FeatureTable) -> Vectors:
+    """A feature table that remembers its latest vector, compiled where it can be."""
+    kernel = find("ranking", RANKING)
+    compiled: Vectors | None = kernel.Vectors(table) if kernel else None
+    return compiled or LatestVector(table)
 
 
 def _columns_of(feature: FeatureSpec) -> tuple[str, ...]:

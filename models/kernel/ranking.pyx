@@ -1,2 +1,550 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-VERSION = 0
+"""From a request to its ranked candidates, and to what moved a propensity: compiled.
+
+Stands for `LatestVector`, `models.propensity.scorer.score` with `models.arbitration.arbitrate`, and `Reasons`, which
+say what is computed and why. Logarithms, exponentials and products with the model stay numpy's own, called with
+arrays to write into, because other implementations differ in last bits.
+
+What is not known here is answered with None: then the Python form does it, or says what is wrong with it.
+
+Buffers are one call's own: who comes takes what lies idle, or makes new ones, and puts them back; the GIL, which is
+held between taking and putting back but for numpy's own work, makes taking a step that no other thread sees half of.
+"""
+
+from libc.math cimport rint
+from libc.stdint cimport int64_t
+from libc.string cimport memcpy
+
+import numpy as np
+
+from models.exploration.hurdles import MATURITY, PRIORITY, PROPENSITY, WEIGHT, admission
+from models.propensity.linear import LinearScorer
+from schemas import CandidateSet, Contribution
+
+cdef extern from "Python.h":
+    ctypedef struct PyObject
+    PyObject* PyFloat_FromDouble(double) except NULL
+    double PyFloat_AsDouble(object) except? -1.0
+    double PyFloat_AS_DOUBLE(PyObject*)
+    bint PyFloat_CheckExact(PyObject*)
+    int64_t PyLong_AsLongLong(object) except? -1
+    object PyTuple_New(Py_ssize_t)
+    void PyTuple_SET_ITEM(object, Py_ssize_t, PyObject*)
+    PyObject* PyTuple_GET_ITEM(object, Py_ssize_t)
+    void Py_INCREF(PyObject*)
+    object PyObject_Vectorcall(object, PyObject**, size_t, object)
+
+VERSION = 1
+
+cdef enum:
+    MOST_REASONS = 64
+    MOST_ROWS = 1024
+    RUN = 8
+    AT_MATURITY = 1
+    AT_PROPENSITY = 2
+    AT_WEIGHT = 3
+    AT_PRIORITY = 4
+
+cdef dict _KINDS = {MATURITY: AT_MATURITY, PROPENSITY: AT_PROPENSITY, WEIGHT: AT_WEIGHT, PRIORITY: AT_PRIORITY}
+
+cdef double LARGEST = np.finfo(np.float64).max
+cdef double SCALE = 1e12, LOWEST = -700.0  # as models.propensity.sigmoid has them
+cdef object log1p = np.log1p, exp = np.exp
+cdef object MINUS_ONE = -1
+cdef object ZERO = 0.0
+cdef tuple ADDED = ("feature", "contribution")
+cdef tuple FIELDS = (
+    "request", "removed_by", "propensities", "context_weights", "priorities", "order", "model_digest", "evidence",
+    "model_propensities",
+)
+
+
+cdef class _Doubles:
+    """An array of doubles, and where they lie: nobody may resize it."""
+
+    cdef object array
+    cdef double* at
+
+    def __cinit__(self, array):
+        cdef double[::1] view = array
+        self.array = array
+        self.at = &view[0] if view.shape[0] else NULL
+
+
+cdef _Doubles _copied(values):
+    return _Doubles(np.array(values, dtype=np.float64))
+
+
+cdef _Doubles _empty(Py_ssize_t size):
+    return _Doubles(np.empty(size))
+
+
+cdef tuple _floats(double* values, Py_ssize_t size):
+    """As a tuple of Python floats; there is one 0.0, and no -0.0 comes here."""
+    cdef tuple found = PyTuple_New(size)
+    cdef Py_ssize_t i
+    for i in range(size):
+        if values[i] == 0.0:
+            Py_INCREF(<PyObject*>ZERO)
+            PyTuple_SET_ITEM(found, i, <PyObject*>ZERO)
+        else:
+            PyTuple_SET_ITEM(found, i, PyFloat_FromDouble(values[i]))
+    return found
+
+
+cdef class _Vector:
+    """The vector of the values that it was made of last, and room to make another."""
+
+    cdef tuple values
+    cdef bint finite
+    cdef _Doubles x, above, logs
+
+    def __cinit__(self, Py_ssize_t inputs, Py_ssize_t logs):
+        self.x, self.above, self.logs = _empty(inputs), _empty(logs), _empty(logs)
+
+
+cdef class Vectors:
+    """`LatestVector`, compiled: a feature table that remembers its latest vector."""
+
+    cdef readonly object table
+    cdef readonly tuple vector_columns
+    cdef Py_ssize_t columns, inputs, logs
+    cdef int64_t[::1] picked, log
+    cdef _Doubles low, high, scale
+    cdef bint clips
+    cdef _Vector idle
+    cdef tuple given
+
+    def __init__(self, table):
+        self.table, self.vector_columns = table, table.vector_columns
+        self.columns, self.clips = len(table.columns), table.clips
+        self.picked = np.array(table.picked, dtype=np.int64)
+        self.log = np.array(table.log, dtype=np.int64)
+        self.inputs, self.logs = self.picked.shape[0], self.log.shape[0]
+        self.low, self.high = _copied(table.low), _copied(table.high)
+        self.scale = _copied(table.scale)
+
+    def __reduce__(self):
+        return Vectors, (self.table,)
+
+    def vector(self, values):
+        """As `LatestVector.vector`."""
+        cdef tuple given = self.given
+        cdef _Vector vector
+        if given is not None and given[0] is values:
+            return given[1]
+        vector = self.take(values)
+        x = self.table.vector(values) if vector is None else vector.x.array.copy()
+        self.idle = vector
+        x.setflags(write=False)
+        self.given = (values, x)
+        return x
+
+    cdef _Vector take(self, values):
+        """The vector of `values`, for the caller alone until it is put back; None: these values are not as declared."""
+        cdef _Vector vector = self.idle
+        if type(values) is not tuple or len(<tuple>values) != self.columns:
+            return None
+        self.idle = None
+        if vector is None:
+            vector = _Vector(self.inputs, self.logs)
+        if vector.values is not values:
+            self.fill(vector, values)
+        return vector
+
+    cdef int fill(self, _Vector vector, tuple values) except -1:
+        cdef Py_ssize_t i
+        cdef double* x = vector.x.at
+        cdef double value, nothing = 0.0
+        cdef PyObject* item
+        vector.values = None
+        for i in range(self.inputs):
+            item = PyTuple_GET_ITEM(values, self.picked[i])
+            value = PyFloat_AS_DOUBLE(item) if PyFloat_CheckExact(item) else PyFloat_AsDouble(<object>item)
+            if self.clips:  # written so that a NaN stays one
+                if value < self.low.at[i]:
+                    value = self.low.at[i]
+                if value > self.high.at[i]:
+                    value = self.high.at[i]
+            x[i] = value * self.scale.at[i]
+        if self.logs:
+            for i in range(self.logs):
+                value = x[self.log[i]]
+                vector.above.at[i] = 0.0 if value < 0.0 else value
+            log1p(vector.above.array, vector.logs.array)
+            for i in range(self.logs):
+                x[self.log[i]] = vector.logs.at[i]
+        for i in range(self.inputs):
+            nothing += x[i] - x[i]  # 0, but for an infinity or a NaN
+        vector.finite = nothing == 0.0
+        vector.values = values
+        return 0
+
+
+cdef class Reasons:
+    """`models.explain.Reasons` of a linear model, compiled."""
+
+    cdef Vectors vectors
+    cdef object scorer
+    cdef _Doubles weights
+    cdef Py_ssize_t top, actions, inputs
+
+    def __init__(self, Vectors vectors, scorer, Py_ssize_t top):
+        if type(scorer) is not LinearScorer or not 0 < top <= MOST_REASONS:
+            raise ValueError("reasons of another model, or of more features, than the kernel knows")
+        self.vectors, self.scorer, self.top = vectors, scorer, top
+        self.actions, self.inputs = scorer.weights.shape
+        self.weights = _Doubles(np.array(scorer.weights, dtype=np.float64).ravel())
+        if self.inputs != vectors.inputs:
+            raise ValueError(f"a model of {self.inputs} features, a table of {vectors.inputs}")
+
+    def __reduce__(self):
+        return Reasons, (self.vectors, self.scorer, self.top)
+
+    def __call__(self, request, Py_ssize_t action):
+        """Reasons for one action, or None."""
+        cdef double best[MOST_REASONS]
+        cdef Py_ssize_t at[MOST_REASONS]
+        cdef Py_ssize_t i, k, kept = 0
+        cdef double added
+        cdef double* weights
+        cdef _Vector vector
+        if not 0 <= action < self.actions:
+            return None
+        vector = self.vectors.take(request.context.features)
+        if vector is None:
+            return None
+        weights = self.weights.at + action * self.inputs
+        for i in range(self.inputs):
+            added = weights[i] * vector.x.at[i]
+            if added != added:
+                self.vectors.idle = vector
+                return None
+            if kept == self.top:
+                if added <= best[kept - 1]:
+                    continue
+                kept -= 1
+            k = kept
+            while k > 0 and best[k - 1] < added:  # the one declared first stays before its equals
+                best[k], at[k] = best[k - 1], at[k - 1]
+                k -= 1
+            best[k], at[k] = added, i
+            kept += 1
+        self.vectors.idle = vector
+        return self.told(best, at, kept)
+
+    cdef tuple told(self, double* best, Py_ssize_t* at, Py_ssize_t kept):
+        cdef Py_ssize_t i
+        cdef list found = []
+        cdef object added
+        cdef PyObject* arguments[2]
+        for i in range(kept):
+            if best[i] != 0.0:
+                added = best[i]
+                arguments[0] = PyTuple_GET_ITEM(self.vectors.vector_columns, at[i])
+                arguments[1] = <PyObject*>added
+                found.append(PyObject_Vectorcall(Contribution, arguments, 0, ADDED))
+        return tuple(found)
+
+
+cdef class _Row:
+    """Context weights that came before: bounded, and as they are told."""
+
+    cdef object source
+    cdef _Doubles weights
+    cdef tuple told
+
+
+cdef class _Desk:
+    """Room to rank in. `rule` is what removed an action, -1: nothing."""
+
+    cdef _Doubles odds, negated, powers, model, propensities, priorities, keys, spare
+    cdef int64_t[::1] rule, order, other
+
+    def __cinit__(self, Py_ssize_t actions):
+        self.odds, self.negated, self.powers = _empty(actions), _empty(actions), _empty(actions)
+        self.model, self.propensities, self.priorities = _empty(actions), _empty(actions), _empty(actions)
+        self.keys, self.spare = _empty(actions), _empty(actions)
+        self.rule, self.order, self.other = (np.empty(actions, dtype=np.int64) for _ in range(3))
+
+
+cdef void _sort(double* keys, int64_t* items, double* spare, int64_t* other, Py_ssize_t size) noexcept:
+    """Keys and their items, the largest key first, equal ones as they came: short runs, then merged."""
+    cdef Py_ssize_t start, end, middle, i, j, k, width = RUN
+    cdef double key
+    cdef int64_t item
+    cdef bint swapped = False
+    for start in range(0, size, RUN):
+        for i in range(start + 1, min(start + RUN, size)):
+            key, item, j = keys[i], items[i], i
+            while j > start and keys[j - 1] < key:
+                keys[j], items[j] = keys[j - 1], items[j - 1]
+                j -= 1
+            keys[j], items[j] = key, item
+    while width < size:
+        for start in range(0, size, 2 * width):
+            middle, end = min(start + width, size), min(start + 2 * width, size)
+            i, j = start, middle
+            for k in range(start, end):
+                if i < middle and (j >= end or keys[i] >= keys[j]):
+                    spare[k], other[k] = keys[i], items[i]
+                    i += 1
+                else:
+                    spare[k], other[k] = keys[j], items[j]
+                    j += 1
+        keys, spare, items, other = spare, keys, other, items
+        swapped = not swapped
+        width *= 2
+    if swapped:
+        memcpy(spare, keys, size * sizeof(double))
+        memcpy(other, items, size * sizeof(int64_t))
+
+
+cdef class Ranking:
+    """`Funnel.candidates` for everybody but the arms that are arbitrated for differently, compiled."""
+
+    cdef object engage, weigh, scorer, product, arms, digest
+    cdef Vectors vectors
+    cdef Py_ssize_t actions, first
+    cdef bint counts, smooth
+    cdef _Doubles bias, values, levers, level, slope, least_propensity, least_priority
+    cdef int64_t[::1] ranked, mandatory, weighted
+    cdef tuple rules, numbers, indices, evidence, immature
+    cdef dict rows
+    cdef _Desk idle
+
+    def __init__(self, Vectors vectors, scorer, arbitration, engage, weigh):
+        """Of a plan.
+
+        Args:
+          vectors: Its feature table.
+          scorer: Its model.
+          arbitration: Its arbitration.
+          engage: Which rule removes each action (A,), by request.
+          weigh: C (A,), by request, for whoever is of no special arm.
+        """
+        self.vectors, self.scorer, self.engage, self.weigh = vectors, scorer, engage, weigh
+        self.actions, self.digest, self.arms = len(arbitration.ids), scorer.digest, arbitration.arms
+        self.indices, self.rows = tuple(range(self.actions)), {}
+        self.evidence = () if arbitration.evidence is None else tuple(arbitration.evidence.tolist())
+        self.ranked = np.lexsort((arbitration.ties, ~arbitration.mandatory)).astype(np.int64)
+        self.mandatory = arbitration.mandatory.astype(np.int64)
+        self.bind_model()
+        self.bind_factors(arbitration)
+        self.bind_hurdles(arbitration.hurdles, arbitration.first_rule)
+
+    cdef int bind_model(self) except -1:
+        scorer = self.scorer
+        if type(scorer) is LinearScorer and scorer.weights.flags.c_contiguous:
+            if scorer.weights.shape != (self.actions, self.vectors.inputs) or len(scorer.bias) != self.actions:
+                raise ValueError(f"a model of shape {scorer.weights.shape} is not of this plan")
+            self.product, self.bias = scorer.weights.dot, _copied(scorer.bias)
+        return 0
+
+    cdef int bind_factors(self, arbitration) except -1:
+        """A factor that is switched off is 1: multiplied with, it changes no bit."""
+        switches, ones = arbitration.switches, np.ones(self.actions)
+        self.counts = switches.propensity
+        self.values = _copied(arbitration.values if switches.value else ones)
+        self.levers = _copied(arbitration.levers if switches.levers else ones)
+        self.smooth = arbitration.smoothing is not None
+        if self.smooth:
+            self.level, self.slope = _copied(arbitration.smoothing.level), _copied(arbitration.smoothing.slope)
+        return 0
+
+    cdef int bind_hurdles(self, hurdles, Py_ssize_t first) except -1:
+        self.immature, self.first = hurdles.immature, first
+        self.rules = tuple([_KINDS[rule] for rule in hurdles.rules])
+        self.numbers = tuple(range(first, first + len(self.rules)))
+        self.weighted = hurdles.weighted.astype(np.int64)
+        self.least_propensity, self.least_priority = _copied(hurdles.propensities), _copied(hurdles.priorities)
+        return 0
+
+    def __call__(self, request):
+        """The ranked candidates, or None."""
+        cdef _Desk desk
+        cdef _Row row
+        cdef Py_ssize_t remaining
+        cdef bint hurdled
+        if self.arms and request.arm in self.arms:
+            return None
+        removed_by, row = self.engage(request), self.row(self.weigh(request))
+        if row is None or type(removed_by) is not tuple or len(<tuple>removed_by) != self.actions:
+            return None
+        desk, self.idle = self.idle, None
+        if desk is None:
+            desk = _Desk(self.actions)
+        if not self.score(desk, request.context.features, removed_by):
+            return None
+        self.prioritise(desk, row.weights.at)
+        hurdled = self.hurdle(desk, request, row.weights.at)
+        remaining = self.rank(desk)
+        found = self.told(desk, row, request, removed_by, hurdled, remaining)
+        self.idle = desk
+        return found
+
+    cdef _Row row(self, weights):
+        """Few combinations of context weights occur, and each comes as one array that nobody changes."""
+        cdef _Row row = self.rows.get(id(weights))
+        if row is not None and row.source is weights:
+            return row
+        if weights.shape != (self.actions,):
+            return None
+        row = _Row()
+        row.source, row.weights = weights, _copied(np.minimum(np.fmax(weights, 0.0), LARGEST))
+        row.told = tuple(row.weights.array.tolist())
+        if weights.flags.writeable:
+            return row
+        if len(self.rows) >= MOST_ROWS:
+            self.rows.clear()
+        self.rows[id(weights)] = row
+        return row
+
+    cdef bint score(self, _Desk desk, features, tuple removed_by) except -1:
+        """Whether there are propensities: 0 where something removed the action, in [0, 1], a NaN being 0."""
+        cdef Py_ssize_t i
+        cdef double value
+        cdef double* model = desk.model.at
+        cdef PyObject* rule
+        cdef _Vector vector = self.vectors.take(features)
+        if vector is None or not vector.finite:
+            return False
+        if self.product is None:
+            self.vectors.idle = vector
+            desk.model = _copied(self.scorer.score(self.vectors.vector(features)))
+            model = desk.model.at
+            if len(desk.model.array) != self.actions:
+                return False
+        else:
+            self.product(vector.x.array, desk.odds.array)
+            self.vectors.idle = vector
+            self.squash(desk)
+        for i in range(self.actions):
+            rule = PyTuple_GET_ITEM(removed_by, i)
+            desk.rule[i] = -1 if rule is <PyObject*>MINUS_ONE else PyLong_AsLongLong(<object>rule)
+            value = model[i] if model[i] > 0.0 and desk.rule[i] < 0 else 0.0
+            model[i] = value if value < 1.0 else 1.0
+        return True
+
+    cdef int squash(self, _Desk desk) except -1:
+        """`models.propensity.sigmoid.propensities`."""
+        cdef Py_ssize_t i
+        cdef double odds
+        for i in range(self.actions):
+            odds = desk.odds.at[i] + self.bias.at[i]
+            desk.negated.at[i] = -(LOWEST if odds < LOWEST else odds)
+        exp(desk.negated.array, desk.powers.array)
+        for i in range(self.actions):
+            desk.model.at[i] = rint(1.0 / (1.0 + desk.powers.at[i]) * SCALE) / SCALE
+        return 0
+
+    cdef int prioritise(self, _Desk desk, double* weights) noexcept:
+        """((P x V) x C) x L, 0 where it is negative or no finite number, and where something removed the action."""
+        cdef Py_ssize_t i
+        cdef double product
+        cdef double* propensities = desk.model.at
+        if self.smooth:
+            propensities = desk.propensities.at
+            for i in range(self.actions):
+                product = self.level.at[i] + self.slope.at[i] * desk.model.at[i]
+                propensities[i] = product if desk.rule[i] < 0 else 0.0
+        for i in range(self.actions):
+            product = propensities[i] if self.counts else 1.0
+            product = product * self.values.at[i] * weights[i] * self.levers.at[i]
+            desk.priorities.at[i] = product if 0.0 < product <= LARGEST and desk.rule[i] < 0 else 0.0
+        return 0
+
+    cdef bint hurdle(self, _Desk desk, request, double* weights) except -1:
+        """Whether a hurdle removed anything that nothing removed before; `rule` has which."""
+        cdef Py_ssize_t i
+        cdef int kind
+        cdef int64_t number = self.first
+        cdef bint failing, hurdled = False
+        cdef double* propensities = desk.propensities.at if self.smooth else desk.model.at
+        for kind in self.rules:
+            if kind == AT_MATURITY:
+                if self.keep_out(desk, request.customer_id, number):
+                    hurdled = True
+                number += 1
+                continue
+            for i in range(self.actions):
+                if kind == AT_PROPENSITY:
+                    failing = propensities[i] < self.least_propensity.at[i]
+                elif kind == AT_WEIGHT:
+                    failing = self.weighted[i] and weights[i] <= 0.0
+                else:
+                    failing = desk.priorities.at[i] < self.least_priority.at[i]
+                if failing and desk.rule[i] < 0:
+                    desk.rule[i], desk.priorities.at[i], hurdled = number, 0.0, True
+            number += 1
+        return hurdled
+
+    cdef bint keep_out(self, _Desk desk, customer_id, int64_t number) except -1:
+        """Whether the ramp keeps anything from the customer."""
+        cdef Py_ssize_t i
+        cdef bint hurdled = False
+        for i, action, share in self.immature:
+            if desk.rule[i] < 0 and admission(customer_id, action) >= share:
+                desk.rule[i], desk.priorities.at[i], hurdled = number, 0.0, True
+        return hurdled
+
+    cdef Py_ssize_t rank(self, _Desk desk) noexcept:
+        """How many remain; `order` has them, best first: from mandatory and ties, each kind by its priority."""
+        cdef Py_ssize_t k, remaining = 0, mandatory = 0
+        cdef int64_t i
+        for k in range(self.actions):
+            i = self.ranked[k]
+            if desk.rule[i] < 0:
+                desk.order[remaining], desk.keys.at[remaining] = i, desk.priorities.at[i]
+                remaining += 1
+                mandatory += self.mandatory[i]
+        _sort(desk.keys.at, &desk.order[0], desk.spare.at, &desk.other[0], mandatory)
+        _sort(
+            desk.keys.at + mandatory, &desk.order[mandatory], desk.spare.at, &desk.other[0], remaining - mandatory
+        )
+        return remaining
+
+    cdef object told(
+        self, _Desk desk, _Row row, request, tuple removed_by, bint hurdled, Py_ssize_t remaining
+    ):
+        cdef PyObject* arguments[9]
+        removed = self.removals(desk, removed_by) if hurdled else removed_by
+        model = _floats(desk.model.at, self.actions)
+        propensities = _floats(desk.propensities.at, self.actions) if self.smooth else model
+        priorities = _floats(desk.priorities.at, self.actions)
+        order, evidence = self.ordered(desk, remaining), self.rested(desk)
+        arguments[0], arguments[1], arguments[2] = <PyObject*>request, <PyObject*>removed, <PyObject*>propensities
+        arguments[3], arguments[4] = <PyObject*>row.told, <PyObject*>priorities
+        arguments[5], arguments[6], arguments[7] = <PyObject*>order, <PyObject*>self.digest, <PyObject*>evidence
+        arguments[8] = <PyObject*>(model if self.smooth else ())
+        return PyObject_Vectorcall(CandidateSet, arguments, 0, FIELDS)
+
+    cdef tuple removals(self, _Desk desk, tuple removed_by):
+        """`removed_by` with what hurdles removed."""
+        cdef Py_ssize_t i
+        cdef list found = list(removed_by)
+        for i in range(self.actions):
+            if desk.rule[i] >= self.first and found[i] is MINUS_ONE:
+                found[i] = self.numbers[desk.rule[i] - self.first]
+        return tuple(found)
+
+    cdef tuple ordered(self, _Desk desk, Py_ssize_t remaining):
+        cdef tuple found = PyTuple_New(remaining)
+        cdef Py_ssize_t k
+        cdef PyObject* index
+        for k in range(remaining):
+            index = PyTuple_GET_ITEM(self.indices, desk.order[k])
+            Py_INCREF(index)
+            PyTuple_SET_ITEM(found, k, index)
+        return found
+
+    cdef tuple rested(self, _Desk desk):
+        """The evidence of what remains, 0 of what does not."""
+        cdef Py_ssize_t i, size = len(self.evidence)
+        cdef tuple found = PyTuple_New(size)
+        cdef PyObject* responses
+        for i in range(size):
+            responses = PyTuple_GET_ITEM(self.evidence, i) if desk.rule[i] < 0 else <PyObject*>ZERO
+            Py_INCREF(responses)
+            PyTuple_SET_ITEM(found, i, responses)
+        return found

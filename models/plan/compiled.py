@@ -10,7 +10,7 @@ from models.decide import DecideFold, Event
 from models.engagement import ContextWeights, EngagementPolicy
 from models.explain import Reasons
 from models.exploration.evidence import explores
-from models.features import FeatureTable, LatestVector
+from models.features import FeatureTable, Vectors, remembering
 from models.folds import Fold
 from models.funnel import Funnel
 from models.gates import Gates
@@ -33,7 +33,7 @@ class Plan:
     digest: str
     canonical: bytes
     table: FeatureTable
-    vectors: LatestVector
+    vectors: Vectors
     engagement: EngagementPolicy
     context_weights: ContextWeights
     scorer: Scorer
@@ -72,7 +72,7 @@ class Plan:
             digest=loaded.digest,
             canonical=loaded.canonical,
             table=table,
-            vectors=LatestVector(table),
+            vectors=remembering(table),
             engagement=engagement,
             context_weights=ContextWeights.of(spec, table.columns),
             scorer=bind(artifact, spec, table.vector_columns),

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.exploration.evidence import known_propensity
+from models.features import Vectors
 from models.plan.spec import PlanSpec
 from models.propensity.artifact import Artifact, ArtifactError
 from models.propensity.linear import LinearScorer
@@ -37,17 +38,6 @@ class Scorer(Protocol):
 
     def contributions(self, x: NDArray[np.float64], action: int) -> NDArray[np.float64]:
         """What each feature adds to the log-odds of one action (F,)."""
-
-
-class Vectors(Protocol):
-    """The part of a feature table that scoring needs."""
-
-    @property
-    def vector_columns(self) -> tuple[str, ...]:
-        """Names of the model's inputs, in order."""
-
-    def vector(self, values: Sequence[float]) -> NDArray[np.float64]:
-        """Model input (F,) from raw values."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
