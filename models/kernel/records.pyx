@@ -1,2 +1,427 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-VERSION = 0
+"""Decisions written down: what `models.ledger.records` says in Python, with one call for all parts of a record.
+
+A decision of fifty candidates has some sixty structs. Here they are made from arrays of arguments, without a dict or a
+second struct for what a few of them say besides, and a removal that is the same as last time is not made again.
+"""
+
+from libc.stdlib cimport calloc, free
+from libc.string cimport memset
+
+from cpython.long cimport PyLong_AsLong
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF, Py_XDECREF
+from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE, PyTuple_New, PyTuple_SET_ITEM
+
+VERSION = 1
+
+cdef extern from "Python.h":
+    object PyObject_Vectorcall(object called, PyObject** arguments, size_t positional, object names)
+
+cdef extern from "structmember.h":
+    ctypedef struct PyMemberDef:
+        Py_ssize_t offset
+    ctypedef struct PyMemberDescrObject:
+        PyMemberDef* d_member
+
+cdef enum:
+    MOST = 32  # fields of a struct
+    # Of a candidate, as `_CANDIDATE` says them.
+    ACTION = 0
+    RANK
+    PROPENSITY
+    WEIGHT
+    VALUE
+    LEVER
+    PRIORITY
+    STAGE
+    RULE
+    MODEL
+    EVIDENCE
+    BOOST
+    PRICE
+    REASONS
+    CANDIDATE
+
+_CANDIDATE = (
+    "action", "rank", "propensity", "context_weight", "value", "lever", "priority", "stage", "rule",
+    "model_propensity", "evidence", "boost", "price", "reasons",
+)  # fmt: skip
+_OFFER = (
+    "rank", "placement", "slot", "action", "treatment", "issue", "group", "channel", "message_class", "mandatory",
+    "propensity", "context_weight", "value", "lever", "priority", "reasons", "model_propensity", "sampled", "boost",
+    "price", "bid", "bundle", "fallback", "contenders", "contender_prices",
+)  # fmt: skip
+_DECISION = (
+    "decision_id", "signal_id", "customer_id", "decided_at", "brand", "channel", "direction", "trigger", "page",
+    "placements", "offers", "ranked", "removed", "no_action", "attributes", "context", "ledger_sequence",
+    "plan_digest", "model_digest", "trace", "household_id", "arm", "prices", "notes", "ledger_since",
+)  # fmt: skip
+
+
+cdef inline object put(tuple into, Py_ssize_t at, object item):
+    Py_INCREF(item)
+    PyTuple_SET_ITEM(into, at, item)
+
+
+cdef inline object item(tuple of, Py_ssize_t at):
+    return <object>PyTuple_GET_ITEM(of, at)
+
+
+cdef tuple own_names(contract, names):
+    """The contract's own objects for names of its fields: it finds those by identity."""
+    known = {name: name for name in contract.__struct_fields__}
+    return tuple([known[name] for name in names])
+
+
+cdef inline void fill(object struct, Py_ssize_t offset, PyObject* value) noexcept:
+    """Set a field of a struct that nobody else has seen yet, as `msgspec.structs.force_setattr` does."""
+    cdef PyObject** place = <PyObject**>(<char*><PyObject*>struct + offset)
+    cdef PyObject* before = place[0]
+    Py_INCREF(<object>value)
+    place[0] = value
+    Py_XDECREF(before)
+
+
+cdef class Mould:
+    """Structs of one class as copies of one of them, in which some fields are set anew."""
+
+    cdef object copy
+    cdef Py_ssize_t offsets[MOST]
+
+    def __cinit__(self, like, names):
+        """Find where `names` are in structs like `like`.
+
+        Raises:
+          TypeError: They are not where they should be.
+        """
+        cdef Py_ssize_t index
+        of = type(like)
+        self.copy = of.__copy__
+        for index, name in enumerate(names):
+            place = getattr(of, name)
+            if type(place).__name__ != "member_descriptor":
+                raise TypeError(f"{name!r} is no slot")
+            self.offsets[index] = (<PyMemberDescrObject*><PyObject*>place).d_member.offset
+            tried, value = self.copy(like), object()
+            fill(tried, self.offsets[index], <PyObject*>value)
+            if getattr(tried, name) is not value:
+                raise TypeError(f"{name!r} is not where it should be")
+
+
+cdef class Writer:
+    """What all decisions of a plan have in common; the arguments are aligned with its actions and rules.
+
+    Args:
+      plan: Digest, ids, values, levers, mandatory, classes, and rules as `(stage, id)`.
+      contracts: Decision, Offer, Candidate and Removal.
+      reasons: Of an offer, and of a candidate; None: none.
+      helpers: `moment`, and what says why nothing is offered.
+    """
+
+    cdef object digest, decision_of, offer_of, candidate_of, removal_of
+    cdef object offer_reasons, candidate_reasons, moment, no_action
+    cdef tuple ids, values, levers, mandatory, classes, rules
+    cdef tuple decision_names, offer_names, candidates
+    cdef Mould candidate
+    cdef list removals, removed_actions
+    cdef Py_ssize_t actions, rule_count
+    cdef Py_ssize_t* rule_of
+    cdef Py_ssize_t* ends
+    cdef Py_ssize_t* grouped
+    cdef Py_ssize_t* rank_of
+    cdef Py_ssize_t* bid_of
+    cdef object one, nought
+
+    def __cinit__(self, plan, contracts, reasons, helpers):
+        self.digest, ids, values, levers, mandatory, classes, rules = plan
+        self.ids, self.values, self.levers = tuple(ids), tuple(values), tuple(levers)
+        self.mandatory, self.classes, self.rules = tuple(mandatory), tuple(classes), tuple(rules)
+        self.decision_of, self.offer_of, self.candidate_of, self.removal_of = contracts
+        self.offer_reasons, self.candidate_reasons = reasons
+        self.moment, self.no_action = helpers
+        self.decision_names = own_names(self.decision_of, _DECISION)
+        self.offer_names = own_names(self.offer_of, _OFFER)
+        self.actions, self.rule_count = len(self.ids), len(self.rules)
+        self.candidates = tuple([self._candidate(action) for action in range(self.actions)])
+        self.candidate = Mould(self.candidates[0], _CANDIDATE)
+        self.removals, self.removed_actions = [None] * self.rule_count, [()] * self.rule_count
+        self.one, self.nought = 1.0, 0.0
+        self.rule_of = <Py_ssize_t*>calloc(self.actions + 1, sizeof(Py_ssize_t))
+        self.grouped = <Py_ssize_t*>calloc(self.actions + 1, sizeof(Py_ssize_t))
+        self.ends = <Py_ssize_t*>calloc(self.rule_count + 1, sizeof(Py_ssize_t))
+        self.rank_of = <Py_ssize_t*>calloc(self.actions + 1, sizeof(Py_ssize_t))
+        self.bid_of = <Py_ssize_t*>calloc(self.actions + 1, sizeof(Py_ssize_t))
+        if not (self.rule_of and self.grouped and self.ends and self.rank_of and self.bid_of):
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self.rule_of)
+        free(self.grouped)
+        free(self.ends)
+        free(self.rank_of)
+        free(self.bid_of)
+
+    cdef object _candidate(self, Py_ssize_t action):
+        """What every record says of an action that was ranked."""
+        rest = {name: None for name in _CANDIDATE if name not in ("boost", "price", "reasons")}
+        return self.candidate_of(
+            **{**rest, "action": self.ids[action], "value": self.values[action], "lever": self.levers[action]}
+        )
+
+    def decision(self, candidates, allocation, entry):
+        """The record of one decision; None if its parts do not fit each other, which the Python form tells of."""
+        cdef tuple order = candidates.order, removed, offers, ranked, held
+        cdef list verdicts = allocation.verdicts
+        request, terms = candidates.request, allocation.terms
+        if not self._fits(candidates, order, verdicts, terms):
+            return None
+        removed = self._removed(candidates.removed_by)
+        if removed is None:
+            return None
+        offers = self._offers(candidates, allocation.placed, terms, order)
+        if offers is None:
+            return None
+        ranked = self._ranked(candidates, verdicts, terms, order)
+        why = allocation.no_action if order else self.no_action(removed)
+        held = (
+            request.decision_id,
+            request.signal_id,
+            request.customer_id,
+            request.requested_at,
+            request.brand,
+            request.channel,
+            request.direction,
+            request.trigger,
+            request.page,
+            request.placements,
+            offers,
+            ranked,
+            removed,
+            why,
+            request.attributes,
+            request.context,
+            entry.sequence,
+            self.digest,
+            candidates.model_digest,
+            request.trace,
+            request.household_id,
+            request.arm,
+            () if terms is None else terms.quote,
+            entry.notes,
+            self.moment(entry.since),
+        )
+        return called(self.decision_of, held, self.decision_names)
+
+    cdef bint _fits(self, candidates, tuple order, list verdicts, terms) except -1:
+        cdef Py_ssize_t index, action
+        for values in (
+            candidates.propensities, candidates.context_weights, candidates.priorities, candidates.removed_by
+        ):
+            if type(values) is not tuple or PyTuple_GET_SIZE(values) != self.actions:
+                return False
+        for values in (candidates.model_propensities, candidates.evidence):
+            if type(values) is not tuple or PyTuple_GET_SIZE(values) not in (0, self.actions):
+                return False
+        if terms is not None and terms.drawn and not candidates.evidence:
+            return False
+        if len(verdicts) != PyTuple_GET_SIZE(order) or len(verdicts) > self.actions:
+            return False
+        for index in range(PyTuple_GET_SIZE(order)):
+            action = PyLong_AsLong(item(order, index))
+            if action < 0 or action >= self.actions:
+                return False
+        return True
+
+    cdef tuple _removed(self, tuple removed_by):
+        cdef Py_ssize_t index, rule, end, start = 0, kinds = 0
+        cdef tuple found
+        memset(self.ends, 0, self.rule_count * sizeof(Py_ssize_t))
+        for index in range(self.actions):
+            rule = PyLong_AsLong(item(removed_by, index))
+            if rule >= self.rule_count:
+                return None
+            self.rule_of[index] = rule
+            if rule >= 0:
+                kinds += self.ends[rule] == 0
+                self.ends[rule] += 1
+        for rule in range(self.rule_count):  # until it has all its actions, an end is a start
+            end = start + self.ends[rule]
+            self.ends[rule] = start
+            start = end
+        for index in range(self.actions):
+            rule = self.rule_of[index]
+            if rule >= 0:
+                self.grouped[self.ends[rule]] = index
+                self.ends[rule] += 1
+        found, index, start = PyTuple_New(kinds), 0, 0
+        for rule in range(self.rule_count):
+            if self.ends[rule] > start:
+                put(found, index, self._removal(rule, start, self.ends[rule]))
+                index += 1
+                start = self.ends[rule]
+        return found
+
+    cdef object _removal(self, Py_ssize_t rule, Py_ssize_t start, Py_ssize_t end):
+        """What a rule removed; most remove the same actions, or the same one, again and again."""
+        cdef tuple known = self.removed_actions[rule]
+        cdef Py_ssize_t index
+        if PyTuple_GET_SIZE(known) == end - start:
+            for index in range(start, end):
+                if PyTuple_GET_ITEM(known, index - start) != PyTuple_GET_ITEM(self.ids, self.grouped[index]):
+                    break
+            else:
+                return self.removals[rule]
+        known = PyTuple_New(end - start)
+        for index in range(start, end):
+            put(known, index - start, item(self.ids, self.grouped[index]))
+        stage, name = self.rules[rule]
+        removal = self.removal_of(stage=stage, rule=name, actions=known)
+        self.removed_actions[rule], self.removals[rule] = known, removal
+        return removal
+
+    cdef tuple _ranked(self, candidates, list verdicts, terms, tuple order):
+        cdef tuple propensities = candidates.propensities, weights = candidates.context_weights
+        cdef tuple priorities = candidates.priorities, models = candidates.model_propensities
+        cdef tuple found = PyTuple_New(PyTuple_GET_SIZE(order))
+        cdef Py_ssize_t rank, action
+        cdef Py_ssize_t* at = self.candidate.offsets
+        cdef object copy = self.candidate.copy
+        cdef tuple verdict
+        cdef object stage, rule, number, made
+        cdef bint plain = terms is None and self.candidate_reasons is None and not models
+        for rank in range(PyTuple_GET_SIZE(order)):
+            action = PyLong_AsLong(item(order, rank))
+            made = copy(item(self.candidates, action))
+            verdict = verdicts[rank]
+            stage, rule = verdict
+            number = rank + 1
+            fill(made, at[RANK], <PyObject*>number)
+            fill(made, at[PROPENSITY], PyTuple_GET_ITEM(propensities, action))
+            fill(made, at[WEIGHT], PyTuple_GET_ITEM(weights, action))
+            fill(made, at[PRIORITY], PyTuple_GET_ITEM(priorities, action))
+            fill(made, at[STAGE], <PyObject*>stage)
+            fill(made, at[RULE], <PyObject*>rule)
+            if not plain:
+                self._add(made, other(models, propensities, action), candidates, terms, action)
+            put(found, rank, made)
+        return found
+
+    cdef object _add(self, made, own, candidates, terms, Py_ssize_t action):
+        """What a candidate carries besides the factors of its priority."""
+        cdef Py_ssize_t* at = self.candidate.offsets
+        cdef object value
+        if own is not None:
+            fill(made, at[MODEL], <PyObject*>own)
+        if terms is not None:
+            if terms.drawn >> action & 1:
+                fill(made, at[EVIDENCE], PyTuple_GET_ITEM(candidates.evidence, action))
+            if terms.boosts:
+                value = terms.boosts.get(action, self.one)
+                fill(made, at[BOOST], <PyObject*>value)
+            if terms.prices:
+                value = terms.prices.get(action, self.nought)
+                fill(made, at[PRICE], <PyObject*>value)
+        if self.candidate_reasons is not None:
+            value = self.candidate_reasons(candidates.request, action)
+            fill(made, at[REASONS], <PyObject*>value)
+
+    cdef tuple _offers(self, candidates, placed, terms, tuple order):
+        cdef list found = []
+        cdef Py_ssize_t rank
+        if terms is not None and placed:
+            memset(self.rank_of, 0, self.actions * sizeof(Py_ssize_t))
+            for rank in range(PyTuple_GET_SIZE(order)):
+                self.rank_of[PyLong_AsLong(item(order, rank))] = rank + 1
+        for each in placed:
+            offer = self._offer(candidates, each, terms, order, len(found) + 1)
+            if offer is None:
+                return None
+            found.append(offer)
+        return tuple(found)
+
+    cdef object _offer(self, candidates, placed, terms, tuple order, number):
+        cdef Py_ssize_t action = placed.action
+        cdef tuple propensities = candidates.propensities
+        if action < 0 or action >= self.actions:
+            return None
+        spot, bid, said = placed.row.spot, placed.bid, self.offer_reasons
+        sampled, boost, price, amount, bundle = None, self.one, self.nought, None, placed.bundle
+        contenders = prices = ()
+        own = other(candidates.model_propensities, propensities, action)
+        if own is None and terms is None and not placed.fallback:
+            bundle = None
+        if terms is not None and bid is not None:
+            sampled, boost, price = bid.sampled, terms.boosts.get(action, self.one), bid.price
+            amount = None if placed.fallback else bid.amount
+            told = self._contenders(placed.contenders, terms.prices, PyTuple_GET_SIZE(order))
+            if told is None:
+                return None
+            contenders, prices = told
+        held = (
+            number,
+            spot.placement,
+            placed.slot,
+            spot.action,
+            spot.treatment,
+            spot.issue,
+            spot.group,
+            spot.channel,
+            item(self.classes, action),
+            item(self.mandatory, action),
+            item(propensities, action),
+            candidates.context_weights[action],
+            item(self.values, action),
+            item(self.levers, action),
+            candidates.priorities[action],
+            () if said is None else said(candidates.request, action),
+            own,
+            sampled,
+            boost,
+            price,
+            amount,
+            bundle,
+            placed.fallback,
+            contenders,
+            prices,
+        )
+        return called(self.offer_of, held, self.offer_names)
+
+    cdef tuple _contenders(self, tuple bids, prices, Py_ssize_t size):
+        """Who could have won the slot, by rank; and their prices, unless they are what the candidates say."""
+        cdef Py_ssize_t index, rank, place = 0
+        cdef bint as_said = True
+        cdef tuple ranks = PyTuple_New(PyTuple_GET_SIZE(bids)), asked = PyTuple_New(PyTuple_GET_SIZE(bids))
+        memset(self.bid_of, 0, (size + 1) * sizeof(Py_ssize_t))
+        for index in range(PyTuple_GET_SIZE(bids)):
+            action = item(bids, index).action
+            rank = self.rank_of[PyLong_AsLong(action)] if 0 <= action < self.actions else 0
+            if not rank or self.bid_of[rank]:
+                return None  # a bid of none of the candidates, or a second of one
+            self.bid_of[rank] = index + 1
+        for rank in range(1, size + 1):
+            if self.bid_of[rank]:
+                bid = item(bids, self.bid_of[rank] - 1)
+                price = bid.price
+                as_said = as_said and price == prices.get(bid.action, self.nought)
+                put(ranks, place, rank)
+                put(asked, place, price)
+                place += 1
+        return ranks, () if as_said else asked
+
+
+cdef inline object other(tuple models, tuple propensities, Py_ssize_t action):
+    """The model's own propensity, where it is not the one that was used."""
+    if not PyTuple_GET_SIZE(models):
+        return None
+    own = item(models, action)
+    return None if own == item(propensities, action) else own
+
+
+cdef object called(contract, tuple held, tuple names):
+    """A struct with these values in the order of these names."""
+    cdef PyObject* arguments[MOST]
+    cdef Py_ssize_t index
+    for index in range(PyTuple_GET_SIZE(held)):
+        arguments[index] = PyTuple_GET_ITEM(held, index)
+    return PyObject_Vectorcall(contract, arguments, 0, names)

@@ -7,6 +7,7 @@ import msgspec
 
 from models.arbitration import Arbitration
 from models.experiments.arms import NBA
+from models.kernel import find
 from models.ledger.allocation import Allocation, Placed, Terms
 from models.ledger.attribution import LABELS, OpenDecision
 from models.ledger.spots import Spot
@@ -22,6 +23,9 @@ from schemas.outcome import Outcome
 from schemas.request import DecisionRequest
 
 Reasons = Callable[[DecisionRequest, int], tuple[Contribution, ...]]
+
+KERNEL = 1
+"""The version of the compiled form that this one goes with."""
 
 _SEPARATOR = "\x1f"
 
@@ -51,6 +55,21 @@ class Recorder:
         self._ranked_reasons = reasons if spec.arbitration.reasons_of == "ranked" else None
         self._removals: dict[int, Removal] = {}
         """By rule: what it removed last; most rules remove the same actions, or the same one, again and again."""
+        self._compiled = self._writer()
+
+    def _writer(self) -> Callable[[CandidateSet, Allocation, Entry], Decision | None] | None:
+        """The compiled form of `reference`, if it is there."""
+        kernel = find("records", KERNEL)
+        if kernel is None or not self._ids:
+            return None
+        constants = (self._digest, self._ids, self._values, self._levers, self._mandatory, self._classes)
+        compiled: Callable[[CandidateSet, Allocation, Entry], Decision | None] = kernel.Writer(
+            (*constants, self._rules),
+            (Decision, Offer, Candidate, Removal),
+            (self._reasons, self._ranked_reasons),
+            (moment, _no_action),
+        ).decision
+        return compiled
 
     def origin(self, candidates: CandidateSet) -> str:
         """What the offers of one decision have in common, for their feedback."""
@@ -59,6 +78,11 @@ class Recorder:
 
     def decision(self, candidates: CandidateSet, allocation: Allocation, entry: Entry) -> Decision:
         """The record of one decision."""
+        made = self._compiled(candidates, allocation, entry) if self._compiled else None
+        return self.reference(candidates, allocation, entry) if made is None else made
+
+    def reference(self, candidates: CandidateSet, allocation: Allocation, entry: Entry) -> Decision:
+        """The same in Python, which says what is right."""
         request = candidates.request
         removed = self._removed(candidates.removed_by)
         return Decision(
@@ -80,7 +104,7 @@ class Recorder:
             ),
             ranked=self._ranked(candidates, allocation),
             removed=removed,
-            no_action=_no_action(candidates, allocation, {removal.stage for removal in removed}),
+            no_action=allocation.no_action if candidates.order else _no_action(removed),
             attributes=request.attributes,
             context=request.context,
             ledger_sequence=entry.sequence,
@@ -220,10 +244,9 @@ def _own_propensity(candidates: CandidateSet, action: int) -> float | None:
     return None if own == candidates.propensities[action] else own
 
 
-def _no_action(candidates: CandidateSet, allocation: Allocation, stages: set[Stage]) -> str | None:
-    """Why nothing is offered: of those who got furthest, in the words of the funnel."""
-    if candidates.order:
-        return allocation.no_action
+def _no_action(removed: Sequence[Removal]) -> str:
+    """Why nothing was ranked: of those who got furthest, in the words of the funnel."""
+    stages = {removal.stage for removal in removed}
     if not stages:
         return "no_candidates"
     if any(stage in stages for stage in _THRESHOLDS):
