@@ -1,13 +1,30 @@
 """Identifiers and fingerprints: deterministic, so that a replay or a redelivery repeats them."""
 
+from collections.abc import Callable
 from hashlib import blake2b
+
+from models.kernel import find
+from models.times import CONTEXT_KERNEL
 
 FINGERPRINT_BYTES = 8
 
 
-def fingerprint(text: str) -> bytes:
-    """Eight bytes that stand for a text in bounded sets; two texts share one with probability 2**-64."""
+def fingerprint_of(text: str) -> bytes:
+    """`fingerprint` in Python."""
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=FINGERPRINT_BYTES).digest()
+
+
+def hex_of_two(first: str, second: str) -> str:
+    """32 hex digits that stand for two texts in their order."""
+    return blake2b(f"{first}\0{second}".encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+_kernel = find("context", CONTEXT_KERNEL)
+
+fingerprint: Callable[[str], bytes] = _kernel.fingerprint if _kernel else fingerprint_of
+"""Eight bytes that stand for a text in bounded sets; two texts share one with probability 2**-64."""
+
+_hex: Callable[[str, str], str] = _kernel.hex_of_two if _kernel else hex_of_two
 
 
 def slot_key(text: str) -> int:
@@ -23,7 +40,3 @@ def decision_id(signal_id: str, plan_digest: str) -> str:
 def session_id(customer_id: str, first_event_id: str) -> str:
     """The id of a session that the channel did not name: 32 hex digits."""
     return _hex(customer_id, first_event_id)
-
-
-def _hex(first: str, second: str) -> str:
-    return blake2b(f"{first}\0{second}".encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

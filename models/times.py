@@ -1,7 +1,10 @@
 """Event time as integers: microseconds since 1970-01-01 UTC, exact and cheap to compare."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+
+from models.kernel import find
 
 Micros = int
 
@@ -13,20 +16,32 @@ DAY: Micros = 24 * HOUR
 NEVER: Micros = 2**62
 """Later than any event: what `now` is when the input has ended."""
 
+CONTEXT_KERNEL = 1
+"""The version of the compiled context that this and all its other callers speak."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STEP = timedelta(microseconds=1)
 _UNITS = {"ms": 1_000, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
 _DURATION = re.compile(r"(\d{1,6})(ms|s|m|h|d|w)")
 
 
-def micros(moment: datetime) -> Micros:
-    """Microseconds since the epoch of an aware datetime, without float rounding."""
+def micros_of(moment: datetime) -> Micros:
+    """`micros` in Python."""
     return (moment - _EPOCH) // _STEP
 
 
-def moment(at: Micros) -> datetime:
-    """The aware UTC datetime of `at`."""
+def moment_of(at: Micros) -> datetime:
+    """`moment` in Python."""
     return _EPOCH + timedelta(microseconds=at)
+
+
+_kernel = find("context", CONTEXT_KERNEL)
+
+micros: Callable[[datetime], Micros] = _kernel.micros if _kernel else micros_of
+"""Microseconds since the epoch of an aware datetime, without float rounding."""
+
+moment: Callable[[Micros], datetime] = _kernel.moment if _kernel else moment_of
+"""The aware UTC datetime of `at`."""
 
 
 def duration(text: str) -> Micros:

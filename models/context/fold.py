@@ -10,11 +10,12 @@ changes nothing any more. Where the plan says `session.forget`, so does silence 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
+from models.context.compiled import Step, compiled_step, directions
 from models.context.profile import customer_of, merge_profile, too_long
 from models.context.sessions import Arrival, Joined, OpenSession, SessionRules, Starts
 from models.context.state import (
@@ -67,9 +68,16 @@ class ContextFold:
     rules: SessionRules
     program: FeatureProgram
     triggers: Triggers
+    looks: bool
+    """Whether a trigger looks at the customer."""
     suppressing: Filters
+    suppresses: bool
     declared: frozenset[str]
     arms: Arms
+    place_directions: dict[str, Direction]
+    channel_directions: dict[str, Direction]
+    fast: Step | None = None
+    """The kernel's step, which knows what nearly all events are."""
 
     @classmethod
     def of(cls, spec: PlanSpec, digest: str) -> "ContextFold":
@@ -82,7 +90,8 @@ class ContextFold:
         program = FeatureProgram.of(spec)
         rules, late = SessionRules.of(spec, program, digest), duration(spec.session.late)
         signals = [each.signal for each in spec.contact.suppressions if each.signal is not None]
-        return cls(
+        by_place, by_channel = directions(spec)
+        fold = cls(
             spec=spec,
             digest=digest,
             late=late,
@@ -92,10 +101,15 @@ class ContextFold:
             rules=rules,
             program=program,
             triggers=compile_triggers(spec),
+            looks=any("customer" in trigger.when for trigger in spec.triggers),
             suppressing=compile_filters(signals, spec),
+            suppresses=bool(signals),
             declared=frozenset(customer_facts(spec)),
             arms=Arms.of(spec),
+            place_directions=by_place,
+            channel_directions=by_channel,
         )
+        return replace(fold, fast=compiled_step(fold, PROFILE, _RESERVED))
 
     def initial(self) -> ContextState:
         """A customer never seen."""
@@ -109,6 +123,11 @@ class ContextFold:
         itself, for the ledger; or the sessions that had to end early, the signal itself if it may suppress something,
         and then a request or OBSERVED. OBSERVED and nothing more, if the customer was erased since it happened.
         """
+        taken = self.fast(state, event) if self.fast is not None else None
+        return self._step(state, event) if taken is None else taken
+
+    def _step(self, state: ContextState, event: Event) -> tuple[ContextState, list[Output]]:
+        """`step` in Python."""
         at, kind, event_id = self.order(event)
         if isinstance(event, Signal) and event.type in _RESERVED:
             return self._erase(state, event, at) if event.type == ERASE else self._answer(state, event, at)
@@ -127,8 +146,10 @@ class ContextFold:
 
     def deadline(self, state: ContextState) -> Micros | None:
         """When the next session ends; without sessions, when no window reaches any event any more, or nothing stays."""
-        if state.sessions:
-            return min([session.last_at for session in state.sessions]) + self.silence
+        sessions = state.sessions
+        if sessions:
+            first = sessions[0].last_at
+            return (first if len(sessions) == 1 else min([each.last_at for each in sessions])) + self.silence
         reach, over = self._reach(state), self._over(state)
         if reach is None or over is None:
             return over if reach is None else reach
@@ -139,6 +160,8 @@ class ContextFold:
         if state.clock == EVER:  # the ledger beside it may have to wait for longer
             return state, []
         due = [session for session in state.sessions if session.last_at + self.silence <= now]
+        if state.sessions and not due:  # as it is mostly, beside a ledger that has more to do
+            return state if now == NEVER or now <= state.clock else _at(state, now), []
         ended = self._ended(state, due)
         open_still = tuple(session for session in state.sessions if session not in due)
         if not open_still and (over := self._over(state)) is not None and over <= now:
@@ -330,16 +353,19 @@ class ContextFold:
     ) -> tuple[ContextState, list[Output]]:
         if signal.type == PROFILE:
             return state, [Counted.OBSERVED]
-        customer = customer_of(state.facts) if signal.placements or self.spec.triggers else {}
+        looked = signal.placements or self.looks
+        customer = customer_of(state.facts) if looked else {}
         trigger = None if signal.placements else self.triggers(signal, customer)
         asks = bool(signal.placements) or trigger is not None
+        if asks and not looked:
+            customer = customer_of(state.facts)
         matches, tie, settled = self.program.match(signal), f"0{signal.signal_id}", state.clock - self.late
         arrival = Arrival(signal, at, tie, matches, asks, settled)
         joined = self.rules.join(state.sessions, arrival, state.opened + 1)
         series = self.program.roll(state.series, signal, matches, at, tie, settled)
         new = _moved(state, joined, series)
         outputs = self._ended(new, joined.evicted)
-        if any(self.suppressing(signal)):
+        if self.suppresses and any(self.suppressing(signal)):
             outputs.append(signal)
         if not asks:
             return new, [*outputs, Counted.OBSERVED]
@@ -389,9 +415,8 @@ class ContextFold:
 
     def _direction(self, signal: Signal, placement: str) -> Direction:
         """Of the channel that the first placement belongs to."""
-        place = self.spec.placements.get(placement)
-        channel = self.spec.channels.get((place.channel if place else None) or signal.channel)
-        return channel.direction if channel else Direction.INBOUND
+        found = self.place_directions.get(placement)
+        return found or self.channel_directions.get(signal.channel, Direction.INBOUND)
 
     def _ended(self, state: ContextState, sessions: Sequence[OpenSession]) -> list[Output]:
         if not sessions:
@@ -403,6 +428,23 @@ class ContextFold:
 def _erased_last(state: ContextState) -> Micros | None:
     """The mark of the customer's erasure, if nothing was taken in since."""
     return None if state.sequence else state.erased
+
+
+def _at(state: ContextState, clock: Micros) -> ContextState:
+    """The state at a later clock."""
+    return ContextState(
+        state.customer_id,
+        clock,
+        state.sequence,
+        state.opened,
+        state.recent,
+        state.facts,
+        state.sessions,
+        state.series,
+        state.starts,
+        state.erased,
+        state.seen,
+    )
 
 
 def _moved(state: ContextState, joined: Joined, series: dict[int, Any]) -> ContextState:

@@ -14,8 +14,8 @@ MAX_FACT = 4096
 _SIZED = (str, tuple)
 _Facts = dict[str, tuple[Micros, bool | int | float | str | tuple[str, ...] | None]]
 
-_encode = msgspec.msgpack.Encoder(order="sorted").encode
-_decode = msgspec.msgpack.Decoder(_Facts).decode
+encode_facts = msgspec.msgpack.Encoder(order="sorted").encode
+decode_facts = msgspec.msgpack.Decoder(_Facts).decode
 
 
 def merge_profile(facts: bytes, profile: Profile, at: Micros, declared: frozenset[str]) -> bytes:
@@ -24,11 +24,11 @@ def merge_profile(facts: bytes, profile: Profile, at: Micros, declared: frozense
     A null takes a fact back, and its time is kept, so that an older event does not bring it back. Only fields
     that the plan declares are kept.
     """
-    known = _decode(facts) if facts else {}
+    known = decode_facts(facts) if facts else {}
     for key, value in profile.items():
         if key in declared and (key not in known or at >= known[key][0]):
             known[key] = (at, value)
-    return _encode(known) if known else b""
+    return encode_facts(known) if known else b""
 
 
 @lru_cache(1)  # the events of one customer come in runs, and most tell no fact
@@ -36,7 +36,7 @@ def customer_of(facts: bytes) -> dict[str, Any]:
     """The facts that hold now; not to be changed."""
     if not facts:
         return {}
-    return {key: value for key, (_, value) in _decode(facts).items() if value is not None}
+    return {key: value for key, (_, value) in decode_facts(facts).items() if value is not None}
 
 
 def too_long(profile: Profile) -> str | None:

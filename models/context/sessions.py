@@ -32,7 +32,7 @@ MAX_STARTS = 16
 """Most declared sessions whose start is remembered to recognise a stale id."""
 
 
-class OpenSession(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=False):
+class OpenSession(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A session that can still be extended. Its size is bounded by the plan's vocabulary and features."""
 
     session_id: str

@@ -56,6 +56,15 @@ class Feed(NamedTuple):
     read: Read | None
 
 
+class Source(NamedTuple):
+    """Where a value is read from and as what: what a compiled form need not call Python for."""
+
+    path: str
+    kind: Literal["number", "mark", "any"]
+    change: int | None = None
+    """What it does to a balance."""
+
+
 class Demands:
     """Collects what is to be remembered while the expressions of features are written."""
 
@@ -66,11 +75,13 @@ class Demands:
         self.series: dict[int, Series | Latest] = {}
         self.kept: set[int] = set()
         """Series that are asked for their latest event however old it is."""
+        self.sources: dict[Read, Source] = {}
+        """What some of the functions that read do."""
         self._names: dict[int, str] = {}
         self._session: dict[int, list[tuple[int, Read | None]]] = {}
         self._rolling: dict[int, list[tuple[int, Read | None]]] = {}
         self._labels: dict[int, tuple[int, Read | None]] = {}
-        self._trail_size = 0
+        self.trail_size = 0
 
     def session(self, quantity: Quantity, where: str | None, of: str | None, *, numeric: bool) -> int:
         """The slot of a session that answers this."""
@@ -85,8 +96,8 @@ class Demands:
     ) -> int:
         """The label on the trail's events that answers this for up to `last` of them."""
         key, read = self._key("label", quantity, where, of, numeric=numeric)
-        self._trail_size = max(self._trail_size, last)
-        self.memories[TRAIL_KEY] = trail(self._trail_size)
+        self.trail_size = max(self.trail_size, last)
+        self.memories[TRAIL_KEY] = trail(self.trail_size)
         self._labels[key] = (self._filter(where), read)
         return key
 
@@ -119,7 +130,9 @@ class Demands:
         self.memories[key] = BALANCE
         amount = _converted(reader(feature.of or ""), number)
         self._session[key] = [
-            (self._filter(where), _change(change, amount)) for change, where in changes if where is not None
+            (self._filter(where), self._sourced(_change(change, amount), feature.of or "", "number", change))
+            for change, where in changes
+            if where is not None
         ]
         return key
 
@@ -152,10 +165,22 @@ class Demands:
     ) -> tuple[int, Read | None]:
         if quantity in {"count", "latest_at"}:
             return self._named(f"{memory}|{where}"), None
-        convert, kind = (mark, "mark") if quantity == "distinct" else (number, "number")
+        path = of or ""
         if quantity == "last" and not numeric:
-            return self._named(f"{memory}|{where}|any {of}"), reader(of or "")
-        return self._named(f"{memory}|{where}|{kind} {of}"), _converted(reader(of or ""), convert)
+            return self._named(f"{memory}|{where}|any {of}"), self._sourced(reader(path), path, "any")
+        if quantity == "distinct":
+            return self._named(f"{memory}|{where}|mark {of}"), self._sourced(
+                _converted(reader(path), mark), path, "mark"
+            )
+        return self._named(f"{memory}|{where}|number {of}"), self._sourced(
+            _converted(reader(path), number), path, "number"
+        )
+
+    def _sourced(
+        self, read: Read, path: str, kind: Literal["number", "mark", "any"], change: int | None = None
+    ) -> Read:
+        self.sources[read] = Source(path, kind, change)
+        return read
 
     def _named(self, name: str) -> int:
         key = slot_key(name)

@@ -4,16 +4,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, compress
+from types import ModuleType
 from typing import Any, TypeVar
 
+from models.features import compiled
 from models.features.demands import TRAIL_KEY, Demands, Feed
 from models.features.emit import Emitter, Values
 from models.features.memory import Memory
 from models.features.series import Latest, Series
 from models.features.values import Event, Read
+from models.kernel import find
 from models.plan.expressions import Filters, compile_filters
 from models.plan.spec import FeatureSpec, PlanSpec
-from models.times import Micros
+from models.times import CONTEXT_KERNEL, Micros
 from schemas import Signal
 
 Slots = Mapping[int, Any]
@@ -44,7 +47,10 @@ class FeatureProgram:
     session_values: Values
     """The same arguments: the columns of session windows only, for the record of a session."""
     session_columns: tuple[str, ...]
-    _filters: Filters
+    filters: Filters
+    """All distinct filters of events."""
+    feeds: Any
+    """`remember` and `roll` of the kernel, or None where Python has to do."""
     _session: Callable[[Matches], Sequence[Feed]]
     _rolling: Callable[[Matches], Sequence[Feed]]
     _labels: Callable[[Matches], Sequence[tuple[int, Read | None]]]
@@ -60,14 +66,16 @@ class FeatureProgram:
           ExpressionError: A filter cannot be used.
         """
         demands = Demands()
-        values, _ = _compiled(spec, spec.features, demands)
+        kernel = find("context", CONTEXT_KERNEL)
+        values, _ = _compiled(spec, spec.features, demands, kernel)
         in_session = tuple(feature for feature in spec.features if feature.window == "session")
-        session_values, session_columns = _compiled(spec, in_session, demands)
+        session_values, session_columns = _compiled(spec, in_session, demands, kernel)
         return cls(
             values=values,
             session_values=session_values,
             session_columns=session_columns,
-            _filters=compile_filters([text for text in demands.filters if text is not None], spec),
+            feeds=compiled.feeds(kernel, demands) if kernel else None,
+            filters=compile_filters([text for text in demands.filters if text is not None], spec),
             _session=_of_matches(demands.session_feeds()),
             _rolling=_of_matches(demands.rolling_feeds()),
             _labels=_of_matches(demands.labels()),
@@ -78,12 +86,15 @@ class FeatureProgram:
 
     def match(self, event: Event) -> Matches:
         """Which filters the event certainly meets; the first is met by every signal."""
-        return (event.__class__ is Signal, *self._filters(event))
+        return (event.__class__ is Signal, *self.filters(event))
 
     def remember(
         self, slots: Slots, event: Event, matches: Matches, at: Micros, tie: str, settled: Micros
     ) -> dict[int, Any]:
         """The slots of a session with one more event. `settled`: nothing earlier than this can still come."""
+        if self.feeds is not None:
+            fed: dict[int, Any] = self.feeds.remember(slots, event, matches, at, tie, settled)
+            return fed
         new = _fed(slots, self._session(matches), event, at, tie, settled)
         memory = self._memories.get(TRAIL_KEY)
         if memory is None:
@@ -97,6 +108,9 @@ class FeatureProgram:
         self, series: Slots, event: Event, matches: Matches, at: Micros, tie: str, settled: Micros
     ) -> dict[int, Any]:
         """The series of a customer with one more event."""
+        if self.feeds is not None:
+            fed: dict[int, Any] = self.feeds.roll(series, event, matches, at, tie, settled)
+            return fed
         return _fed(series, self._rolling(matches), event, at, tie, settled)
 
     def merge(self, earlier: Slots, later: Slots) -> Slots:
@@ -122,11 +136,12 @@ class FeatureProgram:
 
 
 def _compiled(
-    spec: PlanSpec, features: tuple[FeatureSpec, ...], demands: Demands
+    spec: PlanSpec, features: tuple[FeatureSpec, ...], demands: Demands, kernel: ModuleType | None
 ) -> tuple[Values, tuple[str, ...]]:
     emitter = Emitter(demands, spec.time_zone)
     columns = [column for feature in features for column in emitter.columns(feature)]
-    return emitter.function(columns), tuple(column.name for column in columns)
+    fast = compiled.Columns(kernel, demands, spec.time_zone).function(features) if kernel else None
+    return fast or emitter.function(columns), tuple(column.name for column in columns)
 
 
 def _of_matches(by_filter: Sequence[Sequence[Use]]) -> Callable[[Matches], Sequence[Use]]:

@@ -1,2 +1,244 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-VERSION = 0
+"""The context of a customer, compiled: what every event pays before anything is decided.
+
+`micros`, `moment`, `fingerprint` and `hex_of_two` are `models.times` and `models.identity`; `Feeds` is how
+`models.features.FeatureProgram` remembers, `Values` its columns; `Steps` is `models.context.ContextFold.step` for the
+event that comes in time, is no duplicate, and opens a session or goes on with the only one that is open.
+"""
+
+import datetime
+import math
+
+cimport cpython.datetime as cdt
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF
+from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
+from libc.math cimport exp, fabs, pow
+from libc.string cimport memcmp, memcpy
+
+
+cdef extern from "Python.h":
+    PyObject *PyDict_GetItemWithError(object, object) except? NULL
+    object PyObject_Vectorcall(object, PyObject **, size_t, PyObject *)
+    bint PyUnicode_IS_COMPACT_ASCII(object)
+    void *PyUnicode_DATA(object)
+    Py_ssize_t PyUnicode_GET_LENGTH(object)
+    object PyUnicode_DecodeASCII(const char *, Py_ssize_t, const char *)
+
+
+VERSION = 1
+
+include "context_identity.pxi"
+include "context_memory.pxi"
+include "context_values.pxi"
+
+cdef Py_ssize_t _MAX_DEVICES = 8 * 32
+cdef tuple _SUMMARY = ("session_id", "number", "started_at", "last_at", "events")
+cdef tuple _SNAPSHOT = ("sequence", "session", "customer", "features")
+cdef tuple _REQUEST = (
+    "decision_id", "signal_id", "customer_id", "requested_at", "brand", "channel", "direction", "placements",
+    "trigger", "page", "attributes", "context", "plan_digest", "trace", "household_id", "arm",
+)
+
+
+cdef class Steps:
+    """One plan's `ContextFold.step` for what nearly all events are; None for all others."""
+
+    cdef long long late, gap
+    cdef Py_ssize_t keep, max_fact
+    cdef bint by_declared, limited, forgets, triggered, looks
+    cdef object signal_type, state_type, session_type, summary_type, snapshot_type, request_type
+    cdef object observed, profile, reserved, declared, leads, digest
+    cdef object decode_facts, encode_facts, customer_of, filters, triggers, suppressing, arm, nobody, inbound
+    cdef dict place_directions, channel_directions
+    cdef Feeds feeds
+    cdef Values values
+
+    def __init__(self, *, long long late, long long gap, Py_ssize_t keep, Py_ssize_t max_fact, bint by_declared,
+                 bint limited, bint forgets, bint triggered, bint looks, types, observed, profile, reserved,
+                 declared, leads, digest, decode_facts, encode_facts, customer_of, filters, triggers, suppressing, arm,
+                 nobody, inbound, dict place_directions, dict channel_directions, Feeds feeds, Values values):
+        self.late, self.gap, self.keep, self.max_fact = late, gap, 8 * keep, max_fact
+        self.by_declared, self.limited, self.forgets = by_declared, limited, forgets
+        self.triggered, self.looks = triggered, looks
+        (self.signal_type, self.state_type, self.session_type, self.summary_type, self.snapshot_type,
+         self.request_type) = types
+        self.observed, self.profile, self.reserved, self.declared = observed, profile, reserved, declared
+        self.leads, self.digest = leads or None, digest
+        self.decode_facts, self.encode_facts, self.customer_of = decode_facts, encode_facts, customer_of
+        self.filters, self.triggers, self.suppressing, self.arm = filters, triggers, suppressing, arm
+        self.nobody, self.inbound = nobody, inbound
+        self.place_directions, self.channel_directions = place_directions, channel_directions
+        self.feeds, self.values = feeds, values
+
+    def step(self, state, event):
+        """The state and the outputs, or None: the Python form knows what to do."""
+        cdef long long at, clock
+        cdef bytes mark, recent
+        cdef object kind, facts, told, when, seen
+        if type(event) is not self.signal_type:
+            return None
+        kind, when = event.type, event.occurred_at
+        if kind in self.reserved or not _is_utc(when) or state.erased is not None:
+            return None
+        at, clock, recent = _micros(when), state.clock, state.recent
+        mark = _fingerprint(b"0", 1, event.signal_id)
+        if at < clock - self.late or _holds(recent, mark):
+            return None
+        if self.limited and event.session_id is not None:
+            return None
+        facts, told, seen = state.facts, event.profile, None
+        if told:
+            facts = self.merged(facts, told, at)
+            if facts is None:
+                return None
+        if self.forgets:
+            seen = state.seen
+            seen = max(clock, at) if seen is None else max(seen, at)
+        recent = recent + mark
+        if self.keep and PyBytes_GET_SIZE(recent) > self.keep:
+            recent = recent[PyBytes_GET_SIZE(recent) - self.keep :]
+        if kind == self.profile:
+            return self.state_type(
+                event.customer_id, max(clock, at), state.sequence + 1, state.opened, recent, facts, state.sessions,
+                state.series, state.starts, None, seen,
+            ), [self.observed]
+        return self.taken(state, event, kind, at, max(clock, at), recent, facts, seen)
+
+    cdef bytes merged(self, bytes facts, dict told, long long at):
+        """The facts with the news of an event; None if one is too long."""
+        cdef dict known = self.decode_facts(facts) if facts else {}
+        cdef Py_ssize_t size
+        cdef object value, old
+        cdef tuple entry
+        for key, value in told.items():
+            if type(value) is str:
+                size = len(<str>value)
+            elif isinstance(value, tuple):
+                size = sum([len(part) for part in value])
+            elif isinstance(value, str):
+                size = len(value)
+            else:
+                size = 0
+            if size > self.max_fact:
+                return None
+            if key in self.declared:
+                old = known.get(key)
+                if old is None or at >= <long long>old[0]:
+                    known[key] = (at, value)
+        return self.encode_facts(known) if known else b""
+
+    cdef object taken(self, state, event, kind, long long at, long long clock, bytes recent, facts, seen):
+        """A signal of behaviour: in its session and in the series; asked for a decision or observed."""
+        cdef tuple sessions = state.sessions, matches
+        cdef object old = None, name = None, trigger = None, customer = None, series, earlier, session
+        cdef object asks, new, when, settled
+        cdef dict slots, before = {}
+        cdef str tie
+        if self.by_declared:
+            name = event.session_id
+        if len(sessions) > 1:
+            return None
+        if len(sessions) == 1:
+            old = sessions[0]
+            if not self.touches(old, name, at):
+                return None
+            before = old.slots
+        asks = event.placements
+        if not asks and self.triggered:
+            if self.looks:
+                customer = self.customer_of(facts)
+            trigger = self.triggers(event, customer if customer is not None else {})
+        asks = True if asks else trigger is not None
+        when, settled, tie = at, clock - self.late, "0" + <str>event.signal_id
+        matches = (True,) + <tuple>self.filters(event)
+        slots = self.feeds.remember(before, event, matches, when, tie, settled)
+        session = self.extended(old, event, kind, name, at, when, asks, slots, state)
+        earlier = state.series
+        series = self.feeds.roll(earlier, event, matches, when, tie, settled)
+        new = self.state_type(
+            event.customer_id, clock, state.sequence + 1, state.opened + 1 if old is None else state.opened, recent,
+            facts, (session,), series, state.starts, None, seen,
+        )
+        outputs = [event] if self.suppressing is not None and True in <tuple>self.suppressing(event) else []
+        if asks is True:
+            outputs.append(self.request(new, event, trigger, when, session, slots, before, series, earlier, customer))
+        else:
+            outputs.append(self.observed)
+        return new, outputs
+
+    cdef bint touches(self, session, name, long long at) except -1:
+        if session.declared is not (name is not None) or (name is not None and session.session_id != name):
+            return False
+        return <long long>session.first_at - self.gap <= at <= <long long>session.last_at + self.gap
+
+    cdef object extended(self, old, event, kind, name, long long at, when, asks, dict slots, state):
+        """The session with one more event; a new one if `old` is None."""
+        cdef long long first, last, lead = 0, known
+        cdef dict by_type
+        cdef object channel = event.channel, brand = event.brand, device = event.device_id, devices
+        if self.leads is not None:
+            lead = self.leads.get(kind, 0)
+        if old is None:
+            return self.session_type(
+                name if name is not None else hex_of_two(event.customer_id, event.signal_id), state.opened + 1,
+                name is not None, when, when, lead, 1, 1 if asks is True else 0, {kind: 1}, (channel,), (brand,),
+                b"" if device is None else fingerprint(device), slots,
+            )
+        first, last, known = old.first_at, old.last_at, old.lead
+        if at == first:
+            lead = min(known, lead)
+        elif first < at:
+            lead = known
+        by_type = (<dict>old.by_type).copy()
+        by_type[kind] = by_type.get(kind, 0) + 1
+        return self.session_type(
+            old.session_id, old.number, old.declared, min(at, first), max(at, last), lead, old.events + 1,
+            old.decisions + 1 if asks is True else old.decisions, by_type, _with(old.channels, channel),
+            _with(old.brands, brand), old.devices if device is None else _with_device(old.devices, device), slots,
+        )
+
+    cdef object request(self, state, event, trigger, when, session, slots, before, series, earlier, customer):
+        cdef object placements, direction, started, context, summary, signal_id = event.signal_id, at = event.occurred_at
+        cdef object customer_id = event.customer_id
+        if customer is None:
+            customer = self.customer_of(state.facts)
+        placements = event.placements if trigger is None else trigger.placements
+        direction = self.place_directions.get(placements[0])
+        if direction is None:
+            direction = self.channel_directions.get(event.channel, self.inbound)
+        started = <long long>session.first_at - <long long>session.lead
+        features = self.values.of(
+            when, event, customer, (started, session.number), slots, before, series, earlier
+        )
+        summary = _built(self.summary_type, _SUMMARY, (
+            session.session_id, session.number, _moment(started), _moment(session.last_at), session.events,
+        ))
+        context = _built(self.snapshot_type, _SNAPSHOT, (state.sequence, summary, customer, features))
+        return _built(self.request_type, _REQUEST, (
+            hex_of_two(signal_id, self.digest), signal_id, customer_id, at, event.brand, event.channel, direction,
+            placements, None if trigger is None else trigger.id, event.page, event.attributes, context, self.digest,
+            event.trace, event.household_id, self.nobody if self.arm is None else self.arm(customer_id, at),
+        ))
+
+
+cdef object _built(object made, tuple names, tuple values):
+    """`made(**dict(zip(names, values)))`."""
+    return PyObject_Vectorcall(made, (<PyTuple *><PyObject *>values).ob_item, 0, <PyObject *>names)
+
+
+cdef extern from *:
+    ctypedef struct PyTuple "PyTupleObject":
+        PyObject *ob_item[1]
+
+
+cdef object _with(tuple names, name):
+    return names if name in names else tuple(sorted((*names, name)))
+
+
+cdef bytes _with_device(bytes devices, device):
+    cdef bytes mark = fingerprint(device)
+    if PyBytes_GET_SIZE(devices) >= _MAX_DEVICES or _holds(devices, mark):
+        return devices
+    return devices + mark

@@ -1,0 +1,81 @@
+"""`ContextFold.step` in the kernel, for what nearly all events are."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from models.context.profile import MAX_FACT, customer_of, decode_facts, encode_facts
+from models.context.sessions import OpenSession
+from models.context.state import ContextState
+from models.experiments.arms import NBA
+from models.folds import Counted, Output
+from models.kernel import find
+from models.plan.spec import PlanSpec
+from models.times import CONTEXT_KERNEL
+from schemas import ContextSnapshot, DecisionRequest, Direction, SessionSummary, Signal
+
+if TYPE_CHECKING:
+    from models.context.fold import ContextFold
+
+Step = Callable[[ContextState, Any], tuple[ContextState, list[Output]] | None]
+
+_TYPES = (Signal, ContextState, OpenSession, SessionSummary, ContextSnapshot, DecisionRequest)
+
+
+def compiled_step(fold: "ContextFold", profile: str, reserved: frozenset[str]) -> Step | None:
+    """The step of the kernel: the new state and the outputs, or None where `fold` has to say them.
+
+    Args:
+      fold: The Python form, of which it does the same.
+      profile: The signal type that is no behaviour.
+      reserved: Signal types that are left to Python.
+
+    Returns:
+      None where there is no kernel, or more to remember than it can.
+    """
+    kernel, program = find("context", CONTEXT_KERNEL), fold.program
+    if kernel is None or program.feeds is None or not isinstance(program.values, kernel.Values):
+        return None
+    spec = fold.spec
+    step: Step = kernel.Steps(
+        late=fold.late,
+        gap=fold.rules.gap,
+        keep=spec.dedupe.keep,
+        max_fact=MAX_FACT,
+        by_declared=fold.rules.declared,
+        limited=fold.rules.declared and fold.rules.longest is not None,
+        forgets=fold.forget is not None,
+        triggered=bool(spec.triggers),
+        looks=fold.looks,
+        types=_TYPES,
+        observed=Counted.OBSERVED,
+        profile=profile,
+        reserved=reserved,
+        declared=fold.declared,
+        leads=fold.rules.leads,
+        digest=fold.digest,
+        decode_facts=decode_facts,
+        encode_facts=encode_facts,
+        customer_of=customer_of,
+        filters=program.filters,
+        triggers=fold.triggers,
+        suppressing=fold.suppressing if fold.suppresses else None,
+        arm=fold.arms.arm if fold.arms.arms else None,
+        nobody=NBA,
+        inbound=Direction.INBOUND,
+        place_directions=fold.place_directions,
+        channel_directions=fold.channel_directions,
+        feeds=program.feeds,
+        values=program.values,
+    ).step
+    return step
+
+
+def directions(spec: PlanSpec) -> tuple[dict[str, Direction], dict[str, Direction]]:
+    """Who opens the conversation, by placement that has a channel of its own, and by channel."""
+    by_channel = {name: channel.direction for name, channel in spec.channels.items()}
+    by_place = {
+        name: by_channel.get(place.channel, Direction.INBOUND)
+        for name, place in spec.placements.items()
+        if place.channel
+    }
+    return by_place, by_channel
