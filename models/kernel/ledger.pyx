@@ -1,2 +1,819 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-VERSION = 0
+"""The contact ledger's counting and filling, compiled: `models.ledger.limits`, `.rounds` and `.verdicts` say what it does.
+
+Each key of each tally has a number of its own, so that counts are one row of integers. What was counted is noted, so
+that nothing has to be searched for or cleared that was not.
+"""
+
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy, memset
+
+VERSION = 1
+
+cdef enum:
+    BY_KEY = 0
+    BY_CHANNEL = 1
+    BY_DIRECTION = 2
+    BY_TREATMENT = 3
+
+_KINDS = {"channel": BY_CHANNEL, "direction": BY_DIRECTION, "treatment": BY_TREATMENT}
+
+MOST_PLACES = 4096
+"""Combinations of placements, channel and brand kept at hand."""
+
+
+cdef int *_ints(values) except NULL:
+    cdef Py_ssize_t number = len(values), i
+    cdef int *found = <int *>malloc((number + 1) * sizeof(int))
+    if found == NULL:
+        raise MemoryError
+    for i in range(number):
+        found[i] = values[i]
+    return found
+
+
+cdef void _spread(bits, char *flags, int number):
+    """A set of actions as a flag for each."""
+    cdef bytes raw = bits.to_bytes((number >> 3) + 1, "little")
+    cdef const unsigned char *at = raw
+    cdef int i
+    for i in range(number):
+        flags[i] = (at[i >> 3] >> (i & 7)) & 1
+
+
+cdef object _gathered(const unsigned char *raw, int size):
+    return int.from_bytes(raw[:size], "little")
+
+
+def mask(order):
+    """A set of action indices as the bits of an integer."""
+    cdef int largest = -1, action, size
+    cdef unsigned char small[512]
+    cdef unsigned char *raw = small
+    for action in order:
+        if action > largest:
+            largest = action
+    if largest < 0:
+        return 0
+    size = (largest >> 3) + 1
+    if size > 512:
+        raw = <unsigned char *>malloc(size)
+        if raw == NULL:
+            raise MemoryError
+    memset(raw, 0, size)
+    for action in order:
+        raw[action >> 3] |= 1 << (action & 7)
+    found = _gathered(raw, size)
+    if raw != small:
+        free(raw)
+    return found
+
+
+cdef class Line:
+    """What the limits make of one spot: the number of its key in each tally, -1 where it does not count."""
+
+    cdef int *keys
+    cdef str brand
+
+    def __dealloc__(self):
+        free(self.keys)
+
+
+cdef class Here:
+    """The limits as one channel and brand meet them."""
+
+    cdef char *holds
+    """By limit: whether it is about offers here."""
+    cdef int *first
+    cdef int *second
+    """By limit for each channel or direction: the numbers of the keys whose counts it adds up; -1: none."""
+
+    def __dealloc__(self):
+        free(self.holds)
+        free(self.first)
+        free(self.second)
+
+
+cdef class Screen:
+    """By action: the first rule that refuses it, -1 for none. What is no candidate may be refused, too."""
+
+    cdef int *rules
+    cdef int actions
+
+    def __cinit__(self, int actions):
+        self.actions = actions
+        self.rules = <int *>malloc((actions + 1) * sizeof(int))
+        if self.rules == NULL:
+            raise MemoryError
+        memset(self.rules, 0xFF, (actions + 1) * sizeof(int))
+
+    def __dealloc__(self):
+        free(self.rules)
+
+    def get(self, int action, default=None):
+        return self.rules[action] if self.rules[action] >= 0 else default
+
+    def bits(self):
+        """The refused actions."""
+        cdef int size = (self.actions >> 3) + 1, i
+        cdef unsigned char *raw = <unsigned char *>calloc(size, 1)
+        if raw == NULL:
+            raise MemoryError
+        for i in range(self.actions):
+            if self.rules[i] >= 0:
+                raw[i >> 3] |= 1 << (i & 7)
+        found = _gathered(raw, size)
+        free(raw)
+        return found
+
+    def having(self, dict rules):
+        """The same with other rules for some actions."""
+        cdef Screen found = Screen(self.actions)
+        memcpy(found.rules, self.rules, self.actions * sizeof(int))
+        for action, rule in rules.items():
+            found.rules[<int>action] = rule
+        return found
+
+    cdef int refuse(self, list rules) except -1:
+        """Let each rule refuse those that none refuses yet."""
+        cdef bytes raw
+        cdef const unsigned char *at
+        cdef int i, number
+        for rule, bits in rules:
+            number = rule
+            raw = bits.to_bytes((self.actions >> 3) + 1, "little")
+            at = raw
+            for i in range(self.actions):
+                if self.rules[i] < 0 and (at[i >> 3] >> (i & 7)) & 1:
+                    self.rules[i] = number
+        return 0
+
+
+cdef class Table:
+    """All limits of a plan."""
+
+    cdef int tallies, limits, actions, keys, spans, most_rows
+    cdef bint any_committed
+    cdef long long *windows
+    cdef int *span_of
+    cdef char *committed
+    cdef char *per_brand
+    cdef char *counted
+    cdef int *tally_of
+    cdef int *at_most
+    cdef int *kind
+    cdef int *covers
+    cdef int *covers_many
+    cdef int *entries
+    cdef int *entry_limit
+    cdef int *entry_from
+    cdef int *entry_many
+    cdef int *pool
+    cdef int *tally_of_key
+    cdef list _limits
+    cdef list _ids
+    cdef list _names
+    cdef dict _directions
+    cdef dict _lines
+    cdef dict _heres
+    cdef object _row
+    cdef int *spare
+
+    def __init__(self, tallies, limits, directions, int actions, int most_rows, row):
+        """Number the keys.
+
+        Args:
+          tallies: `models.ledger.tallies.Tally` of each.
+          limits: As compiled; their sets of actions are the bits of an integer.
+          directions: By channel.
+          actions: How many the plan has.
+          most_rows: Spots kept at hand.
+          row: `ContactLimits.row`.
+        """
+        self.tallies, self.limits = len(tallies), len(limits)
+        self.actions, self.most_rows = actions, most_rows
+        self._limits, self._directions, self._row = list(limits), dict(directions), row
+        self._lines, self._heres = {}, {}
+        windows = sorted({tally.window for tally in tallies})
+        self.spans = len(windows)
+        self.windows = <long long *>malloc((self.spans + 1) * sizeof(long long))
+        if self.windows == NULL:
+            raise MemoryError
+        for i, window in enumerate(windows):
+            self.windows[i] = window
+        self.span_of = _ints([windows.index(tally.window) for tally in tallies])
+        self.any_committed = any(tally.committed for tally in tallies)
+        self.committed = self._flags([tally.committed for tally in tallies])
+        self.per_brand = self._flags([tally.per_brand for tally in tallies])
+        self.counted = self._flags([tally.counted for tally in tallies])
+        self.tally_of = _ints([limit.tally for limit in limits])
+        self.at_most = _ints([min(limit.at_most, 2**30) for limit in limits])
+        self.kind = _ints([_KINDS.get(limit.each, BY_KEY) for limit in limits])
+        self._number_keys(tallies, limits)
+        self._list_members(limits)
+
+    cdef char *_flags(self, values) except NULL:
+        cdef char *found = <char *>malloc(len(values) + 1)
+        if found == NULL:
+            raise MemoryError
+        for i, value in enumerate(values):
+            found[<int>i] = 1 if value else 0
+        return found
+
+    def _number_keys(self, tallies, limits):
+        self._ids = [{} for _ in tallies]
+        self._names = []
+        of_tally = []
+        for number, tally in enumerate(tallies):
+            names = {}
+            if tally.each == "channel":
+                names = dict.fromkeys(self._directions)
+            elif tally.each == "direction":
+                names = dict.fromkeys([*self._directions.values(), ""])
+            for limit in limits:
+                if limit.tally == number:
+                    names.update(dict.fromkeys(limit.members))
+            for name in names:
+                self._ids[number][name] = len(self._names)
+                self._names.append(name)
+                of_tally.append(number)
+        self.keys = len(self._names)
+        self.tally_of_key = _ints(of_tally)
+
+    def _list_members(self, limits):
+        """By key: the limits that it can fill, and the actions that are refused then."""
+        pool = []
+        by_key = [[] for _ in range(self.keys)]
+        covers, covers_many = [], []
+        for number, limit in enumerate(limits):
+            found = _members(limit.actions)
+            covers.append(len(pool))
+            covers_many.append(len(found))
+            pool += found
+            for name, bits in limit.members.items():
+                found = _members(bits)
+                by_key[self._ids[limit.tally][name]].append((number, len(pool), len(found)))
+                pool += found
+        flat, ends = [], [0]
+        for entries in by_key:
+            flat += entries
+            ends.append(len(flat))
+        self.covers, self.covers_many = _ints(covers), _ints(covers_many)
+        self.entries = _ints(ends)
+        self.entry_limit = _ints([entry[0] for entry in flat])
+        self.entry_from = _ints([entry[1] for entry in flat])
+        self.entry_many = _ints([entry[2] for entry in flat])
+        self.pool = _ints(pool)
+
+    def __dealloc__(self):
+        free(self.windows)
+        free(self.span_of)
+        free(self.committed)
+        free(self.per_brand)
+        free(self.counted)
+        free(self.tally_of)
+        free(self.at_most)
+        free(self.kind)
+        free(self.covers)
+        free(self.covers_many)
+        free(self.entries)
+        free(self.entry_limit)
+        free(self.entry_from)
+        free(self.entry_many)
+        free(self.pool)
+        free(self.tally_of_key)
+        free(self.spare)
+
+    cdef Line line(self, str key):
+        cdef Line found = self._lines.get(key)
+        cdef int i
+        if found is None:
+            row = self._row(key)
+            found = Line()
+            found.brand = row.spot.brand
+            found.keys = <int *>malloc((self.tallies + 1) * sizeof(int))
+            if found.keys == NULL:
+                raise MemoryError
+            for i in range(self.tallies):
+                name = row.keys[i]
+                found.keys[i] = -1 if name is None else self._ids[i].get(name, -1)
+            if len(self._lines) >= self.most_rows:
+                self._lines.clear()
+            self._lines[key] = found
+        return found
+
+    cdef Here here(self, str channel, str brand):
+        cdef Here found = self._heres.get((channel, brand))
+        cdef int i, tally
+        if found is None:
+            found = Here()
+            found.holds = <char *>malloc(self.limits + 1)
+            found.first = <int *>malloc((self.limits + 1) * sizeof(int))
+            found.second = <int *>malloc((self.limits + 1) * sizeof(int))
+            if found.holds == NULL or found.first == NULL or found.second == NULL:
+                raise MemoryError
+            for i in range(self.limits):
+                found.holds[i] = 1 if self._limits[i].holds(channel, brand) else 0
+                found.first[i] = found.second[i] = -1
+                tally = self.tally_of[i]
+                if self.kind[i] == BY_CHANNEL:
+                    found.first[i] = self._ids[tally].get(channel, -1)
+                elif self.kind[i] == BY_DIRECTION:
+                    found.first[i] = self._ids[tally].get(self._directions.get(channel, ""), -1)
+                    found.second[i] = self._ids[tally].get("", -1)
+            if len(self._heres) >= MOST_PLACES:
+                self._heres.clear()
+            self._heres[channel, brand] = found
+        return found
+
+    def count(self, list times, list items, list committed, list spots, long long at, str brand):
+        """The contacts counted, for one more at `at`; None if there are later ones: that is for the Python form.
+
+        Contacts must be in ascending order, and none may be missing that a window holds.
+        """
+        cdef Py_ssize_t number = len(times), position
+        cdef int spans = self.spans, kinds = len(spots), item, span, i, key, made
+        cdef long long since
+        cdef int *seen
+        cdef int *sure
+        cdef Line line
+        cdef Counts counts = Counts(self, brand)
+        if not number or not spans:
+            return counts
+        if <long long>times[number - 1] > at:
+            return None
+        seen = <int *>calloc(2 * kinds * spans + 1, sizeof(int))
+        if seen == NULL:
+            raise MemoryError
+        sure = seen + kinds * spans
+        try:
+            span = 0
+            for position in range(number - 1, -1, -1):
+                since = <long long>times[position]
+                while span < spans and since <= at - self.windows[span]:
+                    span += 1
+                if span == spans:
+                    break
+                item = items[position]
+                seen[item * spans + span] += 1
+                if self.any_committed and committed[position]:
+                    sure[item * spans + span] += 1
+            for item in range(kinds):
+                made = seen[item * spans]
+                for i in range(1, spans):
+                    made += seen[item * spans + i]
+                    seen[item * spans + i] += seen[item * spans + i - 1]
+                    sure[item * spans + i] += sure[item * spans + i - 1]
+                if not made:
+                    continue
+                line = self.line(<str>spots[item])
+                for i in range(self.tallies):
+                    key = line.keys[i]
+                    if key < 0 or (self.per_brand[i] and line.brand and line.brand != brand):
+                        continue
+                    span = item * spans + self.span_of[i]
+                    made = sure[span] if self.committed[i] else seen[span]
+                    if made:
+                        counts.count(key, made)
+        finally:
+            free(seen)
+        return counts
+
+
+cdef class Counts:
+    """Contacts counted for one decision: those before it, and the offers it has made so far."""
+
+    cdef Table table
+    cdef str brand
+    cdef int *made
+    """By number of the key."""
+    cdef int *found
+    """The keys that count anything."""
+    cdef int many
+
+    def __cinit__(self, Table table, str brand):
+        self.table, self.brand = table, brand
+        self.many = 0
+        if table.spare != NULL:
+            self.made, table.spare = table.spare, NULL
+        else:
+            self.made = <int *>calloc(2 * table.keys + 2, sizeof(int))
+            if self.made == NULL:
+                raise MemoryError
+        self.found = self.made + table.keys + 1
+
+    def __dealloc__(self):
+        cdef int i
+        if self.made == NULL:
+            return
+        if self.table is not None and self.table.spare == NULL:
+            for i in range(self.many):
+                self.made[self.found[i]] = 0
+            self.table.spare = self.made
+        else:
+            free(self.made)
+
+    cdef inline void count(self, int key, int more) noexcept:
+        if self.made[key] == 0:
+            self.found[self.many] = key
+            self.many += 1
+        self.made[key] += more
+
+    cdef inline bint full_here(self, Here here, int limit) noexcept:
+        """Whether a limit for each channel or direction is full."""
+        cdef int made = 0
+        if here.first[limit] >= 0:
+            made = self.made[here.first[limit]]
+        if here.second[limit] >= 0:
+            made += self.made[here.second[limit]]
+        return made >= self.table.at_most[limit]
+
+    cdef void lay(self, Here here, int *rules, int first, char *among) noexcept:
+        """Note the first limit that refuses each action; those `among` only, unless it is NULL."""
+        cdef Table table = self.table
+        cdef int i, j, k, key, limit, action
+        for i in range(table.limits):
+            if not here.holds[i] or (among != NULL and not among[i]):
+                continue
+            if table.at_most[i] == 0 or (
+                (table.kind[i] == BY_CHANNEL or table.kind[i] == BY_DIRECTION) and self.full_here(here, i)
+            ):
+                for k in range(table.covers[i], table.covers[i] + table.covers_many[i]):
+                    action = table.pool[k]
+                    if rules[action] < 0 or rules[action] > first + i:
+                        rules[action] = first + i
+        for i in range(self.many):
+            key = self.found[i]
+            for j in range(table.entries[key], table.entries[key + 1]):
+                limit = table.entry_limit[j]
+                if (
+                    self.made[key] < table.at_most[limit]
+                    or not here.holds[limit]
+                    or table.kind[limit] != BY_KEY
+                    or (among != NULL and not among[limit])
+                ):
+                    continue
+                for k in range(table.entry_from[j], table.entry_from[j] + table.entry_many[j]):
+                    action = table.pool[k]
+                    if rules[action] < 0 or rules[action] > first + limit:
+                        rules[action] = first + limit
+
+    def screen(self, str channel, list before, int first, list after, candidates=-1):
+        """The first rule that refuses each action in `channel`, whether it is one of the candidates or not.
+
+        Args:
+          channel: One that the plan knows.
+          before: Rule numbers, and the actions they refuse, that come before limits; in this order.
+          first: Number of the first limit.
+          after: Those that come after limits.
+        """
+        cdef Screen found = Screen(self.table.actions)
+        found.refuse(before)
+        self.lay(self.table.here(channel, self.brand), found.rules, first, NULL)
+        found.refuse(after)
+        return found
+
+    def refused(self, str channel, among=None):
+        """Index of each limit that refuses anything in `channel`, as written, and the actions it refuses."""
+        cdef Here here = self.table.here(channel, self.brand)
+        found = []
+        for limit in range(self.table.limits) if among is None else sorted(among):
+            bits = self._bits(here, limit) if here.holds[<int>limit] else 0
+            if bits:
+                found.append((limit, bits))
+        return iter(found)
+
+    cdef object _bits(self, Here here, int limit):
+        cdef Table table = self.table
+        cdef int i, j
+        if table.at_most[limit] == 0:
+            return table._limits[limit].actions
+        if table.kind[limit] == BY_TREATMENT:
+            return 0
+        if table.kind[limit] != BY_KEY:
+            return table._limits[limit].actions if self.full_here(here, limit) else 0
+        bits = 0
+        members = table._limits[limit].members
+        for i in range(self.many):
+            j = self.found[i]
+            if table.tally_of_key[j] == table.tally_of[limit] and self.made[j] >= table.at_most[limit]:
+                bits |= members.get(table._names[j], 0)
+        return bits
+
+    def refused_treatments(self, str channel):
+        """By action index: the treatments refused in `channel`, each with the index of the limit that refuses it."""
+        cdef Table table = self.table
+        cdef Here here = table.here(channel, self.brand)
+        cdef int i, j, key, limit, k
+        found = {}
+        for i in range(self.many):
+            key = self.found[i]
+            for j in range(table.entries[key], table.entries[key + 1]):
+                limit = table.entry_limit[j]
+                if (
+                    table.kind[limit] != BY_TREATMENT
+                    or not here.holds[limit]
+                    or self.made[key] < table.at_most[limit]
+                ):
+                    continue
+                name = table._names[key].partition(" ")[2]
+                for k in range(table.entry_from[j], table.entry_from[j] + table.entry_many[j]):
+                    known = found.setdefault(table.pool[k], {})
+                    known[name] = min(limit, known.get(name, limit))
+        return found
+
+    def add(self, row):
+        """Count an offer just made; the indices of the limits that it filled."""
+        return self._added(self.table.line(row.key))
+
+    cdef object _added(self, Line line):
+        cdef Table table = self.table
+        cdef int i, key
+        cdef bint any_counted = False
+        for i in range(table.tallies):
+            if table.counted[i]:
+                key = line.keys[i]
+                if key >= 0:
+                    self.count(key, 1)
+                    any_counted = True
+        if not any_counted:
+            return set()
+        found = set()
+        for i in range(table.limits):
+            if table.counted[table.tally_of[i]]:
+                key = line.keys[table.tally_of[i]]
+                if key >= 0 and self.made[key] >= table.at_most[i]:
+                    found.add(i)
+        return found
+
+    def copy(self):
+        """The same again, to try out offers on."""
+        cdef Counts found = Counts(self.table, self.brand)
+        cdef int i
+        for i in range(self.many):
+            found.count(self.found[i], self.made[self.found[i]])
+        return found
+
+
+def _members(bits):
+    found = []
+    while bits:
+        low = bits & -bits
+        found.append(low.bit_length() - 1)
+        bits ^= low
+    return found
+
+
+cdef class Place:
+    """A placement as offers are made there in one channel, for one brand."""
+
+    cdef readonly str name
+    cdef readonly str channel
+    cdef Here here
+    cdef int slots
+    cdef int fallback
+    cdef char *fits
+    cdef char *competes
+    """By action: whether it has a treatment there, and whether it competes for slots."""
+    cdef list rows
+    cdef list lines
+
+    def __dealloc__(self):
+        free(self.fits)
+        free(self.competes)
+
+
+cdef class Rounds:
+    """How slots are filled by priority alone, and what becomes of the candidates, under one plan."""
+
+    cdef Table table
+    cdef object _plan
+    cdef object _placed
+    cdef list _rules
+    cdef dict _places
+    cdef dict _asked
+    cdef tuple _said
+    cdef int first_limit, first_bundle
+    cdef dict _tied
+    cdef object _new
+
+    def __init__(self, Table table, plan, placed, tuple said):
+        """Of an allocator.
+
+        Args:
+          table: The limits of the plan.
+          plan: `models.ledger.allocation.Allocator`.
+          placed: The class of what is placed.
+          said: The verdicts on those who are offered, outranked, and without a treatment.
+        """
+        self.table, self._plan, self._placed, self._said = table, plan, placed, said
+        self._rules, self._tied = list(plan.rules), dict(plan.bundles.tied)
+        self.first_limit, self.first_bundle = plan.first_limit, plan.first_bundle
+        self._places, self._asked = {}, {}
+        self._new = tuple.__new__
+
+    def places_at(self, asked, str brand):
+        """The placements asked for, each with its channel."""
+        return [self._place_at(name, channel, brand) for name, channel in asked.items()]
+
+    def places(self, tuple placements, str channel, str brand):
+        """The placements asked for that the plan knows, and how many slots they have together."""
+        found = self._asked.get((placements, channel, brand))
+        if found is None:
+            asked = self._plan.asked(placements, channel)
+            places = [self._place_at(name, where, brand) for name, where in asked.items()]
+            slots = sum([max(self._plan.placements[name].slots, 1) for name in asked])
+            if len(self._asked) >= MOST_PLACES:
+                self._asked.clear()
+            found = self._asked[placements, channel, brand] = (places, slots)
+        return found
+
+    cdef Place _place_at(self, str name, str channel, str brand):
+        cdef Place found = self._places.get((name, channel, brand))
+        cdef int actions = self.table.actions
+        if found is None:
+            found = Place()
+            found.name, found.channel = name, channel
+            found.here = self.table.here(channel, brand)
+            found.slots = self._plan.placements[name].slots
+            found.fallback = self._plan.fallbacks.get(name, -1)
+            found.fits = <char *>malloc(actions + 1)
+            found.competes = <char *>malloc(actions + 1)
+            if found.fits == NULL or found.competes == NULL:
+                raise MemoryError
+            _spread(self._plan.fits[name], found.fits, actions)
+            _spread(self._plan.fits[name] & ~self._plan.reserve, found.competes, actions)
+            found.rows, found.lines = [None] * actions, [None] * actions
+            if len(self._places) >= 256:
+                self._places.clear()
+            self._places[name, channel, brand] = found
+        return found
+
+    cdef object _place(self, Place place, int action, int slot, bint fallback, str brand):
+        row = place.rows[action]
+        if row is None:
+            treatment = self._plan.treatments[place.name][action][0]
+            row = self._plan.row(action, treatment, place.channel, place.name, brand)
+            place.lines[action] = self.table.line(row.key)
+            place.rows[action] = row
+        return self._new(self._placed, (action, slot, row, None, (), None, False, fallback))
+
+    def fill(self, Counts counts, tuple order, list places, dict screens):
+        """Fill each placement's slots in turn with the best candidates allowed, no action twice.
+
+        No treatment may be refused, and there must be room for as many contacts as there are slots.
+
+        Args:
+          counts: The contacts so far; they are changed.
+          order: The candidates, best first, by action index.
+          places: To fill, in this order.
+          screens: By channel: who is refused before anything is offered.
+
+        Returns:
+          What was placed, and the verdict on each candidate.
+        """
+        cdef Table table = self.table
+        cdef int actions = table.actions, number = len(order), i, action, given, rule
+        cdef bint filled = False
+        cdef Place place
+        cdef Screen screen
+        cdef char *offered = <char *>calloc(2 * actions + table.limits + 1, 1)
+        cdef int *stopped = <int *>malloc((2 * actions + number + 1) * sizeof(int))
+        cdef char *candidate
+        cdef char *touched
+        cdef int *stops
+        cdef int *ranked
+        placed = []
+        try:
+            if offered == NULL or stopped == NULL:
+                raise MemoryError
+            candidate, touched = offered + actions, offered + 2 * actions
+            stops, ranked = stopped + actions, stopped + 2 * actions
+            memset(stopped, 0xFF, 2 * actions * sizeof(int))
+            for i in range(number):
+                ranked[i] = order[i]
+                candidate[ranked[i]] = 1
+            for place in places:
+                screen = screens[place.channel]
+                if filled:
+                    memset(stops, 0xFF, actions * sizeof(int))
+                    counts.lay(place.here, stops, self.first_limit, touched)
+                given = 0
+                for i in range(number):
+                    action = ranked[i]
+                    if not place.competes[action] or screen.rules[action] >= 0 or offered[action]:
+                        continue
+                    if stops[action] >= 0:
+                        if stopped[action] < 0:
+                            stopped[action] = stops[action]
+                        continue
+                    given += 1
+                    placed.append(self._place(place, action, given, False, counts.brand))
+                    offered[action] = 1
+                    if self._touch(counts, place.lines[action], touched):
+                        filled = True
+                    if given == place.slots:
+                        break
+                    if filled:
+                        memset(stops, 0xFF, actions * sizeof(int))
+                        counts.lay(place.here, stops, self.first_limit, touched)
+                action = place.fallback
+                if given or action < 0 or not candidate[action] or not place.fits[action]:
+                    continue
+                if screen.rules[action] >= 0 or offered[action]:
+                    continue
+                if stops[action] >= 0:
+                    if stopped[action] < 0:
+                        stopped[action] = stops[action]
+                    continue
+                placed.append(self._place(place, action, 1, True, counts.brand))
+                offered[action] = 1
+                if self._touch(counts, place.lines[action], touched):
+                    filled = True
+            of_places = [screens[(<Place>place).channel] for place in places]
+            return placed, self._verdicts(order, places, of_places, offered, stopped)
+        finally:
+            free(offered)
+            free(stopped)
+
+    cdef bint _touch(self, Counts counts, Line line, char *touched) noexcept:
+        """Count an offer just made, and note the limits that it filled; whether it filled any."""
+        cdef Table table = self.table
+        cdef int i, key
+        cdef bint found = False
+        for i in range(table.tallies):
+            key = line.keys[i]
+            if table.counted[i] and key >= 0:
+                counts.count(key, 1)
+                found = True
+        if not found:
+            return False
+        found = False
+        for i in range(table.limits):
+            key = line.keys[table.tally_of[i]]
+            if table.counted[table.tally_of[i]] and key >= 0 and counts.made[key] >= table.at_most[i]:
+                touched[i] = 1
+                found = True
+        return found
+
+    def verdicts(self, tuple order, list places, list screens, offered, dict stopped):
+        """What became of each candidate, in their order.
+
+        Args:
+          order: The candidates, by action index.
+          places: The placements asked for.
+          screens: Who was refused in each before anything was offered.
+          offered: Who was, as bits.
+          stopped: By candidate whose turn came: the rule that stopped it then.
+        """
+        cdef int actions = self.table.actions
+        cdef char *flags = <char *>malloc(actions + 1)
+        cdef int *stops = <int *>malloc((actions + 1) * sizeof(int))
+        try:
+            if flags == NULL or stops == NULL:
+                raise MemoryError
+            _spread(offered, flags, actions)
+            memset(stops, 0xFF, actions * sizeof(int))
+            for action, rule in stopped.items():
+                stops[<int>action] = rule
+            return self._verdicts(order, places, screens, flags, stops)
+        finally:
+            free(flags)
+            free(stops)
+
+    cdef list _verdicts(self, tuple order, list places, list screens, char *offered, int *stopped):
+        cdef int number = len(order), asked = len(places), i, j, action, rule, fitting, first
+        cdef bint allowed, everywhere
+        cdef Place place
+        cdef Screen screen
+        cdef list found = [None] * number
+        is_offered, outranked, untreated = self._said
+        for i in range(number):
+            action = order[i]
+            if offered[action]:
+                found[i] = is_offered
+                continue
+            allowed, everywhere, fitting, first = False, asked > 0, -1, -1
+            for j in range(asked):
+                place, screen = places[j], screens[j]
+                rule = screen.rules[action]
+                if place.fits[action]:
+                    if rule < 0:
+                        allowed = True
+                        break
+                    if fitting < 0:
+                        fitting = rule
+                if rule < 0:
+                    everywhere = False
+                elif first < 0:
+                    first = rule
+            if allowed:
+                rule = stopped[action]
+                if rule < 0 and self._tied and action in self._tied:
+                    rule = self.first_bundle + self._tied[action]
+                found[i] = outranked if rule < 0 else self._rules[rule]
+            elif fitting >= 0:
+                found[i] = self._rules[fitting]
+            else:
+                found[i] = self._rules[first] if everywhere else untreated
+        return found

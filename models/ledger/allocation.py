@@ -1,18 +1,22 @@
 """Allocation: what deciding who gets the slots needs to know of the plan, and what it comes to."""
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from models.gates import Gates
+from models.kernel import find
 from models.ledger.bids import Bid
 from models.ledger.bundles import Bundles
-from models.ledger.limits import MOST_ROWS, ContactLimits
+from models.ledger.limits import KERNEL, MOST_ROWS, ContactLimits
 from models.ledger.spots import mask, plan_spots
 from models.ledger.suppressions import Suppressions
 from models.ledger.tallies import Row
 from models.plan.spec import PlanSpec
 from schemas.common import Stage
 from schemas.decision import Price
+
+if TYPE_CHECKING:
+    from models.kernel.ledger import Rounds
 
 MEMORY_FULL = "memory-full"
 """Rule id: the contact memory is full of contacts that limits still need. One more could be remembered only by
@@ -27,6 +31,13 @@ HOUSEHOLD_UNSURE = "household-unsure"
 offered that a limit of the whole household covers."""
 
 Verdict = tuple[Stage, str | None]
+
+SAID: tuple[Verdict, Verdict, Verdict] = (
+    (Stage.OUTPUT, None),
+    (Stage.ARBITRATION, None),
+    (Stage.TREATMENT_PLACEMENTS, None),
+)
+"""Of those who are offered, of those whom others outrank, and of those who have no treatment for any placement."""
 
 
 class Placed(NamedTuple):
@@ -77,6 +88,7 @@ class Allocator:
       fits: By placement, the actions that have a treatment there. A fallback fits only where it is one.
       fallbacks: By placement, the action that is offered when nothing else is.
       reserve: The fallbacks; they compete nowhere.
+      rounds: The compiled form of rounds, which fills slots by priority; None where it is not built.
     """
 
     def __init__(
@@ -112,6 +124,10 @@ class Allocator:
         self.governed = mask(i for i, spot in enumerate(self.spots) if spot.message_class not in exempt)
         self._rows: dict[tuple[int, str, str, str, str], Row] = {}
         self._number(spec, suppressions, gates)
+        kernel = find("ledger", KERNEL) if limits.table is not None else None
+        self.rounds: Rounds | None = (
+            None if kernel is None else kernel.Rounds(limits.table, self, Placed, SAID)
+        )
 
     def _number(self, spec: PlanSpec, suppressions: Suppressions, gates: Gates | None) -> None:
         self.rules: list[Verdict] = list(gates.rules) if gates else []
@@ -150,6 +166,10 @@ class Allocator:
         return {
             name: self.placements[name].channel or channel for name in placements if name in self.placements
         }
+
+    def fitting(self, asked: Iterable[str]) -> int:
+        """The actions that have a treatment for any of these placements."""
+        return mask_union(self.fits[name] for name in asked)
 
 
 def mask_union(masks: Iterable[int]) -> int:

@@ -1,23 +1,29 @@
 """Deciding: from a customer's ledger and ranked candidates to who gets the slots."""
 
+from typing import TYPE_CHECKING
+
 from models.gates import Gates
 from models.ledger.allocation import Allocation, Allocator
 from models.ledger.auctions import AuctionRound
 from models.ledger.bids import Auction, Bidding, Market, drawn
 from models.ledger.bundles import Bundles
 from models.ledger.influences import Influences
-from models.ledger.limits import ContactLimits
+from models.ledger.limits import ContactLimits, Counts
 from models.ledger.offering import Offering
 from models.ledger.refusals import Refusals
 from models.ledger.rounds import Round
 from models.ledger.spots import mask
 from models.ledger.state import Book, Kin, LedgerState
-from models.ledger.suppressions import Suppressions
+from models.ledger.suppressions import NOTHING, Suppressions
 from models.ledger.tallies import Contacts, merged
+from models.ledger.verdicts import no_action
 from models.plan.spec import PlanSpec
 from models.times import NEVER, Micros, duration
 from models.volumes.quotes import Volumes
 from schemas.candidates import CandidateSet
+
+if TYPE_CHECKING:
+    from models.kernel.ledger import Counts as CompiledCounts
 
 
 class Decider:
@@ -56,22 +62,49 @@ class Decider:
         request = candidates.request
         lost = at < book.lost_until
         unsure = kin is not None and at < self._sure_from(kin)
-        own = self._own(book, lost=lost)
-        counts = self._limits.count(own, at, request.brand, self._household(own, kin, unsure=unsure))
+        self._forget(book)
+        others = kin if self._limits.by_household else None
+        compiled = None if others else self._limits.counted(book, at, request.brand, request.channel)
+        counts = compiled or self._count(book, request.brand, at, others, lost=lost, unsure=unsure)
         free = self._keep - len(book.times)
         refusals = Refusals(
             self._allocator,
             counts,
-            self._suppressions.active(book.pauses, at, request.brand),
+            self._suppressions.active(book.pauses, at, request.brand) if book.pauses else NOTHING,
             gates=self._gates,
             request=request,
             full=free <= 0,
             lost=lost,
             unsure=unsure,
         )
+        if compiled and not (lost or unsure or book.marks or candidates.evidence or self._volumes):
+            found = self._by_priority(candidates, compiled, refusals, free)
+            if found is not None:
+                return found
         offering = Offering(self._allocator, counts, brand=request.brand, free=free)
         turn = self._round(book, candidates, at, refusals, offering)
         return turn.allocate(candidates.order, request.placements, request.channel)
+
+    def _by_priority(
+        self, candidates: CandidateSet, counts: "CompiledCounts", refusals: Refusals, free: int
+    ) -> Allocation | None:
+        """What the compiled form makes of it; None if it is more than that can do.
+
+        It fills slots by priority where no treatment is refused, nothing is bundled, and memory is enough.
+        """
+        request, order, rounds = candidates.request, candidates.order, self._allocator.rounds
+        if rounds is None or (self._bundles.involved and self._bundles.involved & mask(order)):
+            return None
+        places, slots = rounds.places(request.placements, request.channel, request.brand)
+        channels = {place.channel for place in places}
+        if free <= slots or any(map(refusals.any_treatments, channels)):
+            return None
+        screens = {channel: refusals.screen(channel) for channel in channels}
+        placed, verdicts = rounds.fill(counts, order, places, screens)
+        if placed:
+            return Allocation(placed, verdicts, None)
+        fitting = self._allocator.fitting([place.name for place in places])
+        return Allocation(placed, verdicts, no_action(fitting, order, verdicts))
 
     def _round(
         self, book: Book, candidates: CandidateSet, at: Micros, refusals: Refusals, offering: Offering
@@ -87,12 +120,18 @@ class Decider:
         auction = Auction(self._bidding, candidates, boosts, market)
         return AuctionRound(self._allocator, refusals, offering, brand, auction=auction, market=market)
 
-    def _own(self, book: Book, *, lost: bool) -> Contacts:
-        """The customer's contacts; those that no limit needs any more are forgotten if there are too many."""
+    def _forget(self, book: Book) -> None:
+        """Forget the contacts that no limit needs any more, if there are too many."""
         if len(book.times) >= self._keep:
             rows, horizon = self._limits.rows(book.spots), book.clock - self._late
             book.keep_contacts(lambda made, item: made + rows[item].need > horizon)
-        return self._contacts(book, refused=lost)
+
+    def _count(
+        self, book: Book, brand: str, at: Micros, kin: Kin | None, *, lost: bool, unsure: bool
+    ) -> Counts:
+        """The contacts of the customer and, where any limit counts them, of the household."""
+        own = self._contacts(book, refused=lost)
+        return self._limits.count(own, at, brand, self._household(own, kin, unsure=unsure))
 
     def _contacts(self, ledger: Book | LedgerState, *, refused: bool) -> Contacts:
         """What limits count; `refused`: what is missing is refused by another rule, and no limit has to."""

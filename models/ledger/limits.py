@@ -14,17 +14,27 @@ Sets of actions are the bits of an integer, by plan index.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import copy
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from models.kernel import find
+from models.ledger.screens import Screen
 from models.ledger.spots import Spot, in_scope, mask, members, plan_spots, spot_of
 from models.ledger.tallies import UNKNOWN, Contacts, Each, Row, Tally, Walk, key_of
 from models.plan.spec import LimitSpec, PlanSpec
 from models.times import Micros
 from schemas.common import Stage
 
+if TYPE_CHECKING:
+    from models.kernel.ledger import Counts as CompiledCounts
+    from models.kernel.ledger import Table
+    from models.ledger.state import Book
+
 MOST_ROWS = 65_536
 """Rows kept at hand; there are only as many as the plan has spots, and retired ones."""
 
+
+KERNEL = 1
+"""The version of the compiled form that this one goes with."""
 
 _NONE: frozenset[int] = frozenset()
 
@@ -77,6 +87,7 @@ class ContactLimits:
       ids: Rule ids, aligned with `stages`.
       longest: The longest window; 0 without limits.
       by_household: Whether any counts the contacts of a household.
+      table: The compiled form, which counts one customer's contacts of the past; None where it is not built.
     """
 
     def __init__(self, spec: PlanSpec) -> None:
@@ -105,6 +116,12 @@ class ContactLimits:
         self._adding = [i for i, tally in enumerate(self._tallies) if tally.counted]
         self._rows: dict[str, Row] = {}
         self._covered: dict[tuple[str, str, bool], int] = {}
+        kernel = find("ledger", KERNEL)
+        self.table: Table | None = None
+        if kernel is not None:
+            self.table = kernel.Table(
+                self._tallies, self._limits, self._directions, len(self._spots), MOST_ROWS, self.row
+            )
 
     def direction(self, channel: str) -> str:
         """The direction of a channel; empty if the plan does not have it."""
@@ -139,6 +156,26 @@ class ContactLimits:
                     bits |= limit.actions
             self._covered[asked] = bits
         return bits
+
+    def counted(self, book: "Book", at: Micros, brand: str, channel: str) -> "CompiledCounts | None":
+        """What `count` says, from the compiled form; None if that does not know: then `count` has to be asked.
+
+        It knows of contacts none of which is later, or missing from any window, and of channels of the plan.
+
+        Args:
+          book: Whose contacts.
+          at: The time of the decision.
+          brand: That which decides.
+          channel: That of the request.
+        """
+        if self.table is None or channel not in self._directions:
+            return None
+        oldest = at - self.longest
+        if at >= book.lost_until and (  # of a memory that is lost another rule makes sure
+            book.forgotten > oldest or (book.gaps and max(book.gaps.values()) > oldest)
+        ):
+            return None
+        return self.table.count(book.times, book.items, book.committed, book.spots, at, brand)
 
     def count(self, own: Contacts, at: Micros, brand: str, household: Contacts | None = None) -> "Counts":
         """What the contacts so far mean for one more of `brand` at `at`.
@@ -262,6 +299,26 @@ class Counts:
             bits = limit.actions if blind else limit.refused(counts, channel, self._direction(channel))
             if bits:
                 yield index, bits
+
+    def screen(
+        self,
+        channel: str,
+        before: list[tuple[int, int]],
+        first: int,
+        after: list[tuple[int, int]],
+        candidates: int = -1,
+    ) -> Screen:
+        """The first rule that refuses each candidate in `channel`.
+
+        Args:
+          channel: Where.
+          before: Rule numbers, and the actions they refuse, that come before limits; in this order.
+          first: Number of the first limit.
+          after: Those that come after limits.
+          candidates: Who matters, as bits; -1: all.
+        """
+        limits = [(first + limit, bits) for limit, bits in self.refused(channel)]
+        return Screen.of([*before, *limits, *after], candidates)
 
     def refused_treatments(self, channel: str) -> dict[int, dict[str, int]]:
         """By action index: the treatments refused in `channel`, each with the index of the limit that refuses it."""

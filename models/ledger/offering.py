@@ -1,16 +1,20 @@
 """Offering: the offers that one decision has made so far, and what they leave for the next."""
 
 from copy import copy
+from typing import TYPE_CHECKING
 
 from models.ledger.allocation import Allocator
 from models.ledger.limits import Counts
 from models.ledger.tallies import Row
 
+if TYPE_CHECKING:
+    from models.kernel.ledger import Counts as CompiledCounts
+
 
 class Offering:
     """What changes while slots are filled. Sets of actions are the bits of an integer."""
 
-    def __init__(self, plan: Allocator, counts: Counts, *, brand: str, free: int) -> None:
+    def __init__(self, plan: Allocator, counts: "Counts | CompiledCounts", *, brand: str, free: int) -> None:
         """Before anything is offered.
 
         Args:

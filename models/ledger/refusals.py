@@ -1,13 +1,20 @@
 """Refusals: which candidates, and which of their treatments, may not be offered before anything is."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeAlias
 
 from models.gates import Gates
 from models.ledger.allocation import Allocator
 from models.ledger.limits import Counts
-from models.ledger.spots import members
+from models.ledger.screens import Screen
 from models.ledger.suppressions import Paused
 from schemas.request import DecisionRequest
+
+if TYPE_CHECKING:
+    from models.kernel.ledger import Counts as CompiledCounts
+    from models.kernel.ledger import Screen as CompiledScreen
+
+AnyScreen: TypeAlias = "Screen | CompiledScreen"
 
 
 class Refusals:
@@ -16,7 +23,7 @@ class Refusals:
     def __init__(
         self,
         plan: Allocator,
-        counts: Counts,
+        counts: "Counts | CompiledCounts",
         paused: Paused,
         *,
         gates: Gates | None = None,
@@ -48,59 +55,51 @@ class Refusals:
         self._unsure = unsure
         self._treatments: dict[str, Mapping[int, Mapping[str, int]]] = {}
 
-    def at(self, asked: Mapping[str, str], candidates: int) -> dict[str, dict[int, int]]:
-        """By placement asked for, and by candidate refused there: the first rule that refuses it."""
-        by_channel = {
-            channel: self._actions(channel, candidates) for channel in dict.fromkeys(asked.values())
-        }
+    def at(self, asked: Mapping[str, str], candidates: int) -> dict[str, AnyScreen]:
+        """By placement asked for: the first rule that refuses each candidate there."""
+        by_channel = {channel: self.screen(channel, candidates) for channel in dict.fromkeys(asked.values())}
         return {
             name: self._with_treatments(name, channel, by_channel[channel]) for name, channel in asked.items()
         }
+
+    def any_treatments(self, channel: str) -> bool:
+        """Whether any treatment is refused in `channel` that is not refused with its action."""
+        return bool(self._by_treatment(channel))
 
     def treatment(self, action: int, placement: str, channel: str) -> str:
         """The first treatment written for the placement that nothing refuses; there must be one."""
         refused = self._by_treatment(channel).get(action, ())
         return next(name for name in self._plan.treatments[placement][action] if name not in refused)
 
-    def _actions(self, channel: str, candidates: int) -> dict[int, int]:
-        found: dict[int, int] = {}
-        for rule, bits in self._rules(channel):
-            hit = candidates & bits
-            if hit:
-                candidates ^= hit
-                found.update(dict.fromkeys(members(hit), rule))
-        return found
-
-    def _rules(self, channel: str) -> Iterator[tuple[int, int]]:
+    def screen(self, channel: str, candidates: int = -1) -> AnyScreen:
+        """The first rule that refuses each candidate in `channel`, whatever the treatment."""
         plan = self._plan
+        before: list[tuple[int, int]] = []
+        after: list[tuple[int, int]] = []
         if self._gates is not None:
-            yield from self._gates.refused(self._request, channel)
-        for rule, bits in self._paused.within(channel):
-            yield plan.first_suppression + rule, bits
-        for limit, bits in self._counts.refused(channel):
-            yield plan.first_limit + limit, bits
+            before += self._gates.refused(self._request, channel)
+        before += [(plan.first_suppression + rule, bits) for rule, bits in self._paused.within(channel)]
         if self._full:
-            yield plan.memory_full, plan.limits.covered(channel, self._brand)
+            after.append((plan.memory_full, plan.limits.covered(channel, self._brand)))
         if self._lost:
-            yield plan.memory_lost, plan.governed
+            after.append((plan.memory_lost, plan.governed))
         if self._unsure:
-            yield plan.household_unsure, plan.limits.covered(channel, self._brand, household=True)
+            unsure = plan.limits.covered(channel, self._brand, household=True)
+            after.append((plan.household_unsure, unsure))
+        return self._counts.screen(channel, before, plan.first_limit, after, candidates)
 
-    def _with_treatments(self, placement: str, channel: str, refused: dict[int, int]) -> dict[int, int]:
+    def _with_treatments(self, placement: str, channel: str, refused: AnyScreen) -> AnyScreen:
         """The refusals, and those candidates whose every treatment for this placement is refused.
 
         Such a candidate was left as long as one of its treatments was: the rule that refused the last one counts.
         """
-        by_treatment = self._by_treatment(channel)
-        if not by_treatment:
-            return refused
-        found = dict(refused)
-        for action, rules in by_treatment.items():
+        found: dict[int, int] = {}
+        for action, rules in self._by_treatment(channel).items():
             fitting = self._plan.treatments[placement].get(action, ())
             if fitting and all(treatment in rules for treatment in fitting):
                 rule = max(rules[treatment] for treatment in fitting)
-                found[action] = min(rule, found.get(action, rule))
-        return found
+                found[action] = min(rule, refused.get(action, rule))
+        return refused.having(found) if found else refused
 
     def _by_treatment(self, channel: str) -> Mapping[int, Mapping[str, int]]:
         """By action: the treatments refused in `channel`, each with the first rule that refuses it.

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from models.ledger.allocation import Allocation, Allocator, Placed, Terms
+from models.ledger.allocation import Allocation, Allocator, Placed, Terms, Verdict
 from models.ledger.offering import Offering
-from models.ledger.refusals import Refusals
+from models.ledger.refusals import AnyScreen, Refusals
+from models.ledger.screens import Screen
 from models.ledger.spots import mask
 from models.ledger.tallies import Row
-from models.ledger.verdicts import Judge
+from models.ledger.verdicts import Judge, no_action
 
 
 class Round:
@@ -33,15 +34,30 @@ class Round:
         asked = self._plan.asked(placements, channel)
         candidates = mask(order)
         refused = self._refusals.at(asked, candidates)
-        allowed = {name: self._plan.fits[name] & candidates & ~mask(refused[name]) for name in asked}
+        allowed = {name: self._plan.fits[name] & candidates & ~refused[name].bits() for name in asked}
         placed: list[Placed] = []
         for name, place in asked.items():
             found = self._fill(name, place, allowed[name] & ~self._plan.reserve, order)
             placed += found or self._fall_back(name, place, allowed[name])
+        verdicts = self._verdicts(order, asked, refused, allowed)
+        why = None if placed else no_action(self._plan.fitting(asked), order, verdicts)
+        return Allocation(placed, verdicts, why, self._terms(order, asked))
+
+    def _verdicts(
+        self,
+        order: Sequence[int],
+        asked: Mapping[str, str],
+        refused: Mapping[str, AnyScreen],
+        allowed: Mapping[str, int],
+    ) -> list[Verdict]:
+        """What became of each candidate."""
+        offered, rounds = self._offering.offered, self._plan.rounds
+        screens = [refused[name] for name in asked]
+        if rounds is not None and screens and not isinstance(screens[0], Screen):
+            places = rounds.places_at(asked, self._brand)
+            return rounds.verdicts(tuple(order), places, screens, offered, self._stopped)
         judge = Judge(self._plan, asked, refused, allowed, self._stopped)
-        verdicts = judge.verdicts(order, self._offering.offered)
-        no_action = None if placed else judge.no_action(order, verdicts)
-        return Allocation(placed, verdicts, no_action, self._terms(order, asked))
+        return judge.verdicts(order, offered)
 
     def _fill(self, placement: str, channel: str, competing: int, order: Sequence[int]) -> list[Placed]:
         """The offers of one placement, from those who compete for it."""

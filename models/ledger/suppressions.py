@@ -71,7 +71,8 @@ class Paused(NamedTuple):
         return merge(self.everywhere, here) if here else self.everywhere
 
 
-_NOTHING = Paused((), {}, {})
+NOTHING = Paused((), {}, {})
+"""No pause at all."""
 
 NOWHERE = Spot("*", "", "", "", "", "", "")
 """What a signal is about that names no action."""
@@ -273,7 +274,7 @@ class Suppressions:
                 found = by_channel.setdefault(unit, {}) if rule.spec.pauses == "channel" else everywhere
                 found[index] = found.get(index, 0) | bits
         if not (everywhere or by_channel or treatments):
-            return _NOTHING
+            return NOTHING
         channels = {name: sorted(found.items()) for name, found in by_channel.items()}
         return Paused(sorted(everywhere.items()), channels, treatments)
 

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from models.ledger.allocation import Allocator, Verdict, mask_union
+from models.ledger.allocation import SAID, Allocator, Verdict, mask_union
+from models.ledger.refusals import AnyScreen
 from schemas.common import Stage
 
-_OFFERED: Verdict = (Stage.OUTPUT, None)
-_OUTRANKED: Verdict = (Stage.ARBITRATION, None)
-_NO_TREATMENT: Verdict = (Stage.TREATMENT_PLACEMENTS, None)
+_OFFERED, _OUTRANKED, _NO_TREATMENT = SAID
 
 _NO_ACTION = {
     Stage.TREATMENT_AVAILABILITY: "not_permitted_here",
@@ -31,7 +30,7 @@ class Judge:
         self,
         plan: Allocator,
         asked: Mapping[str, str],
-        refused: Mapping[str, Mapping[int, int]],
+        refused: Mapping[str, AnyScreen],
         allowed: Mapping[str, int],
         stopped: Mapping[int, int],
     ) -> None:
@@ -52,7 +51,7 @@ class Judge:
 
     def verdicts(self, order: Sequence[int], offered: int) -> list[Verdict]:
         """What became of each candidate, in their order."""
-        anywhere = set().union(*self._refused.values())
+        anywhere = mask_union([screen.bits() for screen in self._refused.values()])
         by_priority = not self._stopped and not self._plan.bundles.tied
         found = []
         for action in order:
@@ -60,19 +59,12 @@ class Judge:
                 verdict = _OFFERED
             elif self._allowed >> action & 1:
                 verdict = _OUTRANKED if by_priority else self._passed_over(action)
-            elif action not in anywhere:
+            elif not anywhere >> action & 1:
                 verdict = _NO_TREATMENT
             else:
                 verdict = self._refusal(action)
             found.append(verdict)
         return found
-
-    def no_action(self, order: Sequence[int], verdicts: Sequence[Verdict]) -> str:
-        """Why nothing was offered, though there were candidates: what became of the best that fits anywhere."""
-        for action, (stage, _) in zip(order, verdicts, strict=True):
-            if any(self._plan.fits[name] >> action & 1 for name in self._asked):
-                return _NO_ACTION.get(stage, "not_permitted_here")
-        return "no_treatment_for_placements"
 
     def _passed_over(self, action: int) -> Verdict:
         """Why a candidate that was refused nowhere was not offered."""
@@ -90,3 +82,11 @@ class Judge:
         rules = [self._refused[name].get(action) for name in fitting or self._asked]
         known = [rule for rule in rules if rule is not None]
         return self._plan.rules[known[0]] if known and len(known) == len(rules) else _NO_TREATMENT
+
+
+def no_action(fitting: int, order: Sequence[int], verdicts: Sequence[Verdict]) -> str:
+    """Why nothing was offered, though there were candidates: what became of the best of those that fit anywhere."""
+    for action, (stage, _) in zip(order, verdicts, strict=True):
+        if fitting >> action & 1:
+            return _NO_ACTION.get(stage, "not_permitted_here")
+    return "no_treatment_for_placements"
