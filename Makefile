@@ -9,10 +9,10 @@ export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup kernel demo live test ci lint types derived readers infra prove mutants bench lock clean
+.PHONY: help setup kernel demo live test ci lint types derived readers peers infra prove mutants bench bench-quick lock clean
 
 help: ## Show what can be made
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 setup: .venv/.installed ## Make the virtual environment from the lock file
 
@@ -58,6 +58,15 @@ readers: setup .venv-readers/.installed ## Install the tools of others that test
 	@$(BIN)/uv pip install --quiet --native-tls --python .venv-readers/obp/bin/python --no-deps --require-hashes -r tests/conformance/obp.lock
 	@touch $@
 
+peers: setup .venv-peers/.installed ## Install the engines that `make bench` compares us with
+
+.venv-peers/.installed: $(wildcard benchmarks/decide50/peers/requirements-*.lock)
+	@echo "Setting up .venv-peers (once) ..."
+	@for name in beam bytewax pathway; do \
+	  $(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-peers/$$name && \
+	  $(BIN)/uv pip install --quiet --native-tls --python .venv-peers/$$name/bin/python --compile-bytecode --require-hashes -r benchmarks/decide50/peers/requirements-$$name.lock || exit 1; done
+	@touch $@
+
 infra: setup .venv-infra/.installed ## Install the tools that check terraform/, the image and the build without a cloud
 
 .venv-infra/.installed: tests/infrastructure/requirements-tools.lock tests/infrastructure/requirements-checkov.lock
@@ -84,11 +93,16 @@ ci: lint types derived readers infra servers test ## Everything that guards the 
 bench: setup ## Measure events per CPU second beside other ways to do the same job
 	@$(BIN)/python -m benchmarks.decide50 $(ARGS)
 
+bench-quick: setup ## A short run that fails on a lost ratio, as CI does it
+	@$(BIN)/python -m benchmarks.decide50 --quick $(ARGS)
+
 lock: ## Resolve the dependencies anew
 	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -c requirements.lock --extra dev pyproject.toml -o requirements-dev.lock
 	@sed -n -e '/^cython==/,/[^\\]$$/p' -e '/^setuptools==/,/[^\\]$$/p' requirements-dev.lock > deploy/requirements-build.lock
 	@cd pipelines/local && grep '^duckdb==' requirements-bigquery.in | ../../$(BIN)/uv pip compile -q --native-tls --upgrade --universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --override - requirements-bigquery.in -o requirements-bigquery.lock
+	@for name in beam bytewax pathway; do \
+	  $(BIN)/uv pip compile -q --native-tls --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate benchmarks/decide50/peers/requirements-$$name.in -o benchmarks/decide50/peers/requirements-$$name.lock || exit 1; done
 
 clean: ## Remove what was made here
-	@rm -rf .venv .venv-readers .venv-infra .venv-bigquery out .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build
+	@rm -rf .venv .venv-readers .venv-peers .venv-infra .venv-bigquery out .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build

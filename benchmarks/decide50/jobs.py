@@ -74,6 +74,7 @@ _RUN = (
         "{out}",
     ),
 )
+_STATEFUL = (sys.executable, "-m", "benchmarks.decide50.stateful", "{data}", "{out}")
 _FOLDS = (sys.executable, "-m", "benchmarks.decide50.folds", "{data}", "{out}")
 
 
@@ -98,7 +99,20 @@ OURS = (
     _own("nextbeam", "Nextbeam", "`nextbeam run`", _RUN, write_ndjson, plain=False),
     _own("nextbeam-plain", "Nextbeam, no kernel", "the same in Python alone", _RUN, write_ndjson, plain=True),
     _own(
-        "folds", "Nextbeam's folds", "no runner: lines in, records out", _FOLDS, _convert_records, plain=False
+        "nextbeam-stateful",
+        "Nextbeam, stateful",
+        "a cell and a timer a customer, as in streaming",
+        _STATEFUL,
+        write_ndjson,
+        plain=False,
+    ),
+    _own(
+        "folds",
+        "Nextbeam's folds",
+        "no runner: lines in, records out",
+        _FOLDS,
+        _convert_records,
+        plain=False,
     ),
     _own("folds-plain", "folds, no kernel", "the same in Python alone", _FOLDS, _convert_records, plain=True),
 )
