@@ -1,7 +1,7 @@
 """Engagement policy: which actions may be considered for a request, and what the context adds to their weight.
 
 Tried in this order: whether an action is available at all (brand, dates, kill switches, holdout), then the rules of
-duty of care and of the plan. All rules are compiled into one Python function. A rule that cannot be decided, because
+duty of care and of the plan. All rules are compiled into one function. A rule that cannot be decided, because
 something is not known, is not met.
 """
 
@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 
 from models.availability import Closure, Timetable, first_by_action, whole_closures
 from models.care import care_rules, marketing, unsoftened
+from models.plan.conditions import Condition
 from models.plan.emit import Emitter, define
 from models.plan.fields import Scope, feature_columns, fields_of
 from models.plan.scopes import Members
 from models.plan.spec import ActionSpec, PlanSpec, RuleSpec
 from models.plan.syntax import parse
 from models.rule_chains import Chain, EngagementRule, FirstUnmet, RuleTable
+from models.rule_tables import tabled_mask
 from schemas import CandidateSet, DecisionRequest, Stage
 
 __all__ = ["ContextWeights", "EngagementPolicy", "EngagementRule", "engage"]
@@ -128,19 +130,22 @@ class ContextWeights:
         """
         _same_columns(spec, columns)
         table = fields_of(spec, Scope.DECISION)
-        percents: dict[str, NDArray[np.float64]] = {}
+        percents: dict[str, tuple[Condition, NDArray[np.float64]]] = {}
         emitter = Emitter(table.roots)
         for text, actions, percent in _weights(spec):
-            row = percents.setdefault(emitter.certainly(parse(text, table)), np.zeros(len(spec.actions)))
+            condition = parse(text, table)
+            row = percents.setdefault(emitter.certainly(condition), (condition, np.zeros(len(spec.actions))))[
+                1
+            ]
             row[actions] += percent
-        conditions, by_condition, care = list(percents), list(percents.values()), 0
+        by_condition, care = list(percents.values()), 0
         if (clear := unsoftened(spec)) is not None:
-            care = 1 << len(conditions)
-            conditions.append(f"not ({emitter.certainly(clear)})")
-            by_condition.append(np.zeros(len(spec.actions)))
-            by_condition[-1][sorted(marketing(spec))] = spec.care.soften_percent
-        rows = np.array(by_condition).reshape(len(conditions), len(spec.actions))
-        return cls(spec, _compile_mask(spec, emitter, conditions), _factors_by_mask(rows), care)
+            care = 1 << len(by_condition)
+            by_condition.append((clear, np.zeros(len(spec.actions))))
+            by_condition[-1][1][sorted(marketing(spec))] = spec.care.soften_percent
+        rows = np.array([row for _, row in by_condition]).reshape(len(by_condition), len(spec.actions))
+        conditions = [condition for condition, _ in by_condition]
+        return cls(spec, _compile_mask(spec, conditions, care), _factors_by_mask(rows), care)
 
     def apply(self, request: DecisionRequest) -> NDArray[np.float64]:
         """C of each action in plan order, shape (actions,), read-only."""
@@ -199,13 +204,17 @@ def _weights(spec: PlanSpec) -> Iterator[tuple[str, list[int], float]]:
 
 
 def _compile_mask(
-    spec: PlanSpec, emitter: Emitter, conditions: Sequence[str]
+    spec: PlanSpec, conditions: Sequence[Condition], flipped: int
 ) -> Callable[[DecisionRequest], int]:
-    """Which conditions are met, as bits."""
-    tests = [f"if {source}: met |= {1 << bit}" for bit, source in enumerate(conditions)]
-    body = [*emitter.prologue(), "met = 0", *tests, "return met"]
-    function: Callable[[DecisionRequest], int] = _define("met", spec, body)
-    return function
+    """Which conditions are met, as bits; of those in `flipped`, which are not."""
+    roots, zone = fields_of(spec, Scope.DECISION).roots, ZoneInfo(spec.time_zone)
+    emitter = Emitter(roots)
+    tests = [
+        f"if {emitter.certainly(condition)}: met ^= {1 << bit}" for bit, condition in enumerate(conditions)
+    ]
+    body = [*emitter.prologue(), f"met = {flipped}", *tests, "return met"]
+    function: Callable[[DecisionRequest], int] = define("met", "request", body, {"_zone": zone})
+    return tabled_mask(conditions, roots, zone, function, flipped=flipped)
 
 
 def _factors_by_mask(percents: NDArray[np.float64]) -> Callable[[int], NDArray[np.float64]]:
@@ -227,10 +236,6 @@ def _factors_by_mask(percents: NDArray[np.float64]) -> Callable[[int], NDArray[n
         return weights
 
     return factors
-
-
-def _define(name: str, spec: PlanSpec, body: list[str]) -> Any:
-    return define(name, "request", body, {"_zone": ZoneInfo(spec.time_zone)})
 
 
 def _same_columns(spec: PlanSpec, columns: Sequence[str]) -> None:

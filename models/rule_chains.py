@@ -14,6 +14,7 @@ from models.plan.emit import Emitter, define
 from models.plan.fields import Scope, fields_of
 from models.plan.spec import PlanSpec, RuleSpec
 from models.plan.syntax import parse
+from models.rule_tables import tabled_chains
 from schemas import DecisionRequest, Stage
 
 Chain = tuple[tuple[int, ...], ...]
@@ -70,7 +71,12 @@ class RuleTable:
         return number
 
     def compile(self, chains: Sequence[Chain]) -> FirstUnmet:
-        """The function over these chains."""
+        """The function over these chains: in the kernel, or as tested one by one."""
+        zone = ZoneInfo(self._spec.time_zone)
+        return tabled_chains(self._conditions, chains, self._fields.roots, zone, self.tested(chains))
+
+    def tested(self, chains: Sequence[Chain]) -> FirstUnmet:
+        """The function over these chains in Python, which tests one condition after the other."""
         emitter = Emitter(self._fields.roots)
         used = dict.fromkeys(rule for chain in chains for run in chain for rule in run)
         code = _ChainCode({rule: emitter.certainly(self._conditions[rule]) for rule in used}, chains)

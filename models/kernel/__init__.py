@@ -11,7 +11,7 @@ from types import ModuleType
 
 SWITCH = "NEXTBEAM_KERNEL"
 
-MODULES = ("context", "ledger", "ranking", "records", "trees")
+MODULES = ("context", "ledger", "ranking", "records", "rules", "trees")
 
 
 def find(name: str, version: int) -> ModuleType | None:
