@@ -4,14 +4,14 @@ python -m benchmarks.steps.trees
 """
 
 import json
+import os
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
@@ -63,7 +63,7 @@ def measure() -> dict[str, float]:
       ValueError: Two forms do not agree.
     """
     estimator, own, artifact = trained()
-    with _switched("0"):
+    with patch.dict(os.environ, {SWITCH: "0"}):
         plain = in_own_order(artifact)
     compiled, contexts = in_own_order(artifact), list(rows(4, CALLS))
     candidates = {id(x): np.vstack([with_action(x[None], row) for row in own]) for x in contexts}
@@ -100,13 +100,6 @@ def _us(form: Callable[[NDArray[np.float64]], object], contexts: list[NDArray[np
     for x in contexts:
         form(x)
     return (time.thread_time_ns() - begun) / len(contexts) / 1e3
-
-
-@contextmanager
-def _switched(value: str) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(SWITCH, value)
-        yield
 
 
 if __name__ == "__main__":
