@@ -22,6 +22,7 @@ from models.audit.seals import canonical
 from pipelines import cli
 from pipelines.records import parquet_files
 from schemas import Decision
+from schemas.arrow import parquet_options
 from schemas.columns import columns
 from schemas.structs import structs
 
@@ -76,7 +77,7 @@ def _arrow(compression: str | None) -> Callable[[Sequence[Decision]], int]:
 
 def _parquet(decisions: Sequence[Decision]) -> int:
     sink = io.BytesIO()
-    pq.write_table(columns(Decision)(list(decisions)), sink, compression="zstd")
+    pq.write_table(columns(Decision)(list(decisions)), sink, **parquet_options(Decision))
     return len(sink.getvalue())
 
 

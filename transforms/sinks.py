@@ -16,7 +16,9 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.value_provider import StaticValueProvider
 from apache_beam.pvalue import AsIter, PCollection
 
-from schemas.arrow import arrow_schema
+from models.audit.seals import packed
+from schemas import Decision, Feedback
+from schemas.arrow import arrow_schema, parquet_options
 from schemas.coders import ContractCoder
 from schemas.event_time import event_time
 from schemas.unpacking import packed_columns
@@ -100,11 +102,11 @@ class _EncodeFn(DiscreetFn):
     """Beam adapter for `partition_of`."""
 
     def __init__(self, contract: type[msgspec.Struct]) -> None:
-        self._coder = ContractCoder(contract)
+        self._encode = packed if contract in (Decision, Feedback) else ContractCoder(contract).encode
 
     def process(self, record: Any) -> Iterator[Encoded]:
         tally.add("written")
-        yield partition_of(record), self._coder.encode(record)
+        yield partition_of(record), self._encode(record)
 
 
 def _partition(encoded: Encoded) -> str:
@@ -121,6 +123,7 @@ class _ParquetSink(FileSink):
     def __init__(self, contract: type[msgspec.Struct]) -> None:
         self._table = packed_columns(contract)
         self._schema = arrow_schema(contract)
+        self._options = parquet_options(contract)
 
     def create_metadata(self, destination: str, full_file_name: str) -> FileMetadata:  # noqa: ARG002
         """Parquet compresses by itself."""
@@ -128,7 +131,7 @@ class _ParquetSink(FileSink):
 
     def open(self, fh: BinaryIO) -> None:
         """Begin a file."""
-        self._writer = pq.ParquetWriter(fh, self._schema, compression="zstd")
+        self._writer = pq.ParquetWriter(fh, self._schema, **self._options)
         self._pending: list[bytes] = []
         self._bytes = 0
 

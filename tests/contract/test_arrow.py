@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import CONTRACTS, Outcome, OutcomeKind, Signal
-from schemas.arrow import arrow_schema, from_row, rows
+from schemas.arrow import arrow_schema, from_row, parquet_options, rows
 from schemas.coders import ContractCoder
 from schemas.columns import columns
 from schemas.derivation.formats import bigquery_columns
@@ -77,6 +77,31 @@ def test_columns_are_the_table_of_the_rows(contract, data):
     table.validate(full=True)
     assert table.schema.equals(by_rows.schema)
     assert table.to_pylist() == by_rows.to_pylist()
+
+
+@pytest.mark.parametrize("contract", CONTRACTS)
+@settings(max_examples=15, deadline=None)
+@given(st.data())
+def test_options_of_files_leave_their_cells_as_they_are(contract, data):
+    structs = data.draw(st.lists(contracts(contract), min_size=1, max_size=6))
+    table, plain, ours = columns(contract)(structs), pa.BufferOutputStream(), pa.BufferOutputStream()
+    pq.write_table(table, plain)
+    pq.write_table(table, ours, **parquet_options(contract))
+    assert pq.read_table(pa.BufferReader(ours.getvalue())).equals(
+        pq.read_table(pa.BufferReader(plain.getvalue()))
+    )
+
+
+@pytest.mark.parametrize("contract", CONTRACTS)
+def test_options_of_files_name_columns_that_there_are(contract):
+    file, options = pa.BufferOutputStream(), parquet_options(contract)
+    pq.write_table(arrow_schema(contract).empty_table(), file)
+    schema = pq.ParquetFile(file.getvalue()).schema
+    leaves = [schema.column(index) for index in range(len(schema))]
+    assert set(options["use_dictionary"]) == {
+        leaf.path for leaf in leaves if str(leaf.logical_type) == "String"
+    }
+    assert set(options["write_statistics"]) == {leaf.path for leaf in leaves if not leaf.max_repetition_level}
 
 
 def test_columns_hold_no_record_that_may_be_null():
