@@ -4,11 +4,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from models.context.profile import MAX_FACT, customer_of, decode_facts, encode_facts
-from models.context.sessions import OpenSession
+from models.context.sessions import MAX_OPEN, OpenSession
 from models.context.state import ContextState
 from models.experiments.arms import NBA
 from models.folds import Counted, Output
 from models.kernel import find
+from models.plan.expressions import filters_by_type
 from models.plan.spec import PlanSpec
 from models.times import CONTEXT_KERNEL
 from schemas import ContextSnapshot, DecisionRequest, Direction, SessionSummary, Signal
@@ -36,15 +37,18 @@ def compiled_step(fold: "ContextFold", profile: str, reserved: frozenset[str]) -
     if kernel is None or program.feeds is None or not isinstance(program.values, kernel.Values):
         return None
     spec = fold.spec
+    signals = [each.signal for each in spec.contact.suppressions if each.signal is not None]
+    triggers = [] if fold.looks else [trigger.when for trigger in spec.triggers]
+    by_type, of_others, _ = filters_by_type(["known(signal.type)", *program.texts, *signals, *triggers], spec)
     step: Step = kernel.Steps(
         late=fold.late,
         gap=fold.rules.gap,
         keep=spec.dedupe.keep,
         max_fact=MAX_FACT,
+        max_open=MAX_OPEN,
         by_declared=fold.rules.declared,
         limited=fold.rules.declared and fold.rules.longest is not None,
         forgets=fold.forget is not None,
-        triggered=bool(spec.triggers),
         looks=fold.looks,
         types=_TYPES,
         observed=Counted.OBSERVED,
@@ -56,15 +60,16 @@ def compiled_step(fold: "ContextFold", profile: str, reserved: frozenset[str]) -
         decode_facts=decode_facts,
         encode_facts=encode_facts,
         customer_of=customer_of,
-        filters=program.filters,
+        by_type=by_type,
+        of_others=of_others,
         triggers=fold.triggers,
-        suppressing=fold.suppressing if fold.suppresses else None,
+        all_triggers=spec.triggers,
         arm=fold.arms.arm if fold.arms.arms else None,
         nobody=NBA,
         inbound=Direction.INBOUND,
         place_directions=fold.place_directions,
         channel_directions=fold.channel_directions,
-        feeds=program.feeds,
+        feeds=program.feeds.suppressing(len(signals)),
         values=program.values,
     ).step
     return step

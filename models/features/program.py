@@ -47,10 +47,11 @@ class FeatureProgram:
     session_values: Values
     """The same arguments: the columns of session windows only, for the record of a session."""
     session_columns: tuple[str, ...]
-    filters: Filters
+    texts: tuple[str, ...]
     """All distinct filters of events."""
     feeds: Any
     """`remember` and `roll` of the kernel, or None where Python has to do."""
+    _filters: Filters
     _session: Callable[[Matches], Sequence[Feed]]
     _rolling: Callable[[Matches], Sequence[Feed]]
     _labels: Callable[[Matches], Sequence[tuple[int, Read | None]]]
@@ -70,12 +71,14 @@ class FeatureProgram:
         values, _ = _compiled(spec, spec.features, demands, kernel)
         in_session = tuple(feature for feature in spec.features if feature.window == "session")
         session_values, session_columns = _compiled(spec, in_session, demands, kernel)
+        texts = tuple(text for text in demands.filters if text is not None)
         return cls(
             values=values,
             session_values=session_values,
             session_columns=session_columns,
             feeds=compiled.feeds(kernel, demands) if kernel else None,
-            filters=compile_filters([text for text in demands.filters if text is not None], spec),
+            texts=texts,
+            _filters=compile_filters(texts, spec),
             _session=_of_matches(demands.session_feeds()),
             _rolling=_of_matches(demands.rolling_feeds()),
             _labels=_of_matches(demands.labels()),
@@ -86,7 +89,7 @@ class FeatureProgram:
 
     def match(self, event: Event) -> Matches:
         """Which filters the event certainly meets; the first is met by every signal."""
-        return (event.__class__ is Signal, *self.filters(event))
+        return (event.__class__ is Signal, *self._filters(event))
 
     def remember(
         self, slots: Slots, event: Event, matches: Matches, at: Micros, tie: str, settled: Micros

@@ -8,14 +8,16 @@ event that comes in time, is no duplicate, and opens a session or goes on with t
 
 import datetime
 import math
+import operator
 
 cimport cpython.datetime as cdt
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.dict cimport PyDict_Next, PyDict_Size
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.math cimport exp, fabs, pow
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcmp, memcpy, memset
 
 
 cdef extern from "Python.h":
@@ -27,7 +29,7 @@ cdef extern from "Python.h":
     object PyUnicode_DecodeASCII(const char *, Py_ssize_t, const char *)
 
 
-VERSION = 1
+VERSION = 2
 
 include "context_identity.pxi"
 include "context_memory.pxi"
@@ -46,28 +48,32 @@ cdef class Steps:
     """One plan's `ContextFold.step` for what nearly all events are; None for all others."""
 
     cdef long long late, gap
-    cdef Py_ssize_t keep, max_fact
-    cdef bint by_declared, limited, forgets, triggered, looks
+    cdef Py_ssize_t keep, max_fact, max_open
+    cdef bint by_declared, limited, forgets, looks
     cdef object signal_type, state_type, session_type, summary_type, snapshot_type, request_type
     cdef object observed, profile, reserved, declared, leads, digest
-    cdef object decode_facts, encode_facts, customer_of, filters, triggers, suppressing, arm, nobody, inbound
+    cdef object decode_facts, encode_facts, customer_of, triggers, arm, nobody, inbound, of_others
+    cdef tuple all_triggers
+    cdef dict by_type
     cdef dict place_directions, channel_directions
     cdef Feeds feeds
     cdef Values values
 
-    def __init__(self, *, long long late, long long gap, Py_ssize_t keep, Py_ssize_t max_fact, bint by_declared,
-                 bint limited, bint forgets, bint triggered, bint looks, types, observed, profile, reserved,
-                 declared, leads, digest, decode_facts, encode_facts, customer_of, filters, triggers, suppressing, arm,
+    def __init__(self, *, long long late, long long gap, Py_ssize_t keep, Py_ssize_t max_fact, Py_ssize_t max_open, bint by_declared,
+                 bint limited, bint forgets, bint looks, types, observed, profile, reserved,
+                 declared, leads, digest, decode_facts, encode_facts, customer_of, dict by_type, of_others, triggers, tuple all_triggers, arm,
                  nobody, inbound, dict place_directions, dict channel_directions, Feeds feeds, Values values):
         self.late, self.gap, self.keep, self.max_fact = late, gap, 8 * keep, max_fact
+        self.max_open = max_open
         self.by_declared, self.limited, self.forgets = by_declared, limited, forgets
-        self.triggered, self.looks = triggered, looks
+        self.looks = looks
         (self.signal_type, self.state_type, self.session_type, self.summary_type, self.snapshot_type,
          self.request_type) = types
         self.observed, self.profile, self.reserved, self.declared = observed, profile, reserved, declared
         self.leads, self.digest = leads or None, digest
         self.decode_facts, self.encode_facts, self.customer_of = decode_facts, encode_facts, customer_of
-        self.filters, self.triggers, self.suppressing, self.arm = filters, triggers, suppressing, arm
+        self.by_type, self.of_others, self.triggers, self.arm = by_type, of_others, triggers, arm
+        self.all_triggers = all_triggers
         self.nobody, self.inbound = nobody, inbound
         self.place_directions, self.channel_directions = place_directions, channel_directions
         self.feeds, self.values = feeds, values
@@ -136,32 +142,38 @@ cdef class Steps:
         cdef object asks, new, when, settled
         cdef dict slots, before = {}
         cdef str tie
+        cdef Uses uses
         if self.by_declared:
             name = event.session_id
-        if len(sessions) > 1:
-            return None
-        if len(sessions) == 1:
-            old = sessions[0]
-            if not self.touches(old, name, at):
-                return None
+        for session in sessions:
+            if self.touches(session, name, at):
+                if old is not None:  # it joins two
+                    return None
+                old = session
+        if old is not None:
             before = old.slots
+        elif len(sessions) >= self.max_open:
+            return None
+        matches = self.by_type.get(kind, self.of_others)(event)
+        uses = self.feeds.uses(matches)
         asks = event.placements
-        if not asks and self.triggered:
+        if not asks:
             if self.looks:
                 customer = self.customer_of(facts)
-            trigger = self.triggers(event, customer if customer is not None else {})
+                trigger = self.triggers(event, customer)
+            elif uses.trigger >= 0:
+                trigger = self.all_triggers[uses.trigger]
         asks = True if asks else trigger is not None
         when, settled, tie = at, clock - self.late, "0" + <str>event.signal_id
-        matches = (True,) + <tuple>self.filters(event)
-        slots = self.feeds.remember(before, event, matches, when, tie, settled)
+        slots = self.feeds.remembered(before, event, uses, when, tie, settled)
         session = self.extended(old, event, kind, name, at, when, asks, slots, state)
         earlier = state.series
-        series = self.feeds.roll(earlier, event, matches, when, tie, settled)
+        series = self.feeds.rolled(earlier, event, uses, when, tie, settled)
         new = self.state_type(
             event.customer_id, clock, state.sequence + 1, state.opened + 1 if old is None else state.opened, recent,
-            facts, (session,), series, state.starts, None, seen,
+            facts, _among(sessions, old, session), series, state.starts, None, seen,
         )
-        outputs = [event] if self.suppressing is not None and True in <tuple>self.suppressing(event) else []
+        outputs = [event] if uses.suppresses else []
         if asks is True:
             outputs.append(self.request(new, event, trigger, when, session, slots, before, series, earlier, customer))
         else:
@@ -231,6 +243,20 @@ cdef object _built(object made, tuple names, tuple values):
 cdef extern from *:
     ctypedef struct PyTuple "PyTupleObject":
         PyObject *ob_item[1]
+
+
+cdef tuple _among(tuple sessions, old, new):
+    """The open sessions with one new, or another version of it, by start."""
+    cdef list all_open
+    if len(sessions) == (0 if old is None else 1):
+        return (new,)
+    all_open = [each for each in sessions if each is not old]
+    all_open.append(new)
+    all_open.sort(key=_start)
+    return tuple(all_open)
+
+
+cdef object _start = operator.attrgetter("first_at", "number")
 
 
 cdef object _with(tuple names, name):

@@ -180,20 +180,31 @@ cdef class Uses:
     """What is to be done with the events that match the same filters."""
 
     cdef tuple session, rolling, labels
+    cdef bint suppresses
+    cdef int trigger
 
 
 cdef class Feeds:
     """The feeds of a plan by filter: `FeatureProgram.remember` and `roll`."""
 
     cdef tuple _session, _rolling, _labels
+    cdef Py_ssize_t _filters, _suppressing
     cdef object _trail_key, _trail_add
     cdef Py_ssize_t _size
     cdef dict _memo
 
-    def __init__(self, tuple session, tuple rolling, tuple labels, trail_key, trail_add, Py_ssize_t size):
+    def __init__(self, tuple session, tuple rolling, tuple labels, trail_key, trail_add, Py_ssize_t size,
+                 Py_ssize_t suppressing=0):
         self._session, self._rolling, self._labels = session, rolling, labels
         self._trail_key, self._trail_add, self._size = trail_key, trail_add, size
+        self._filters, self._suppressing = len(session), suppressing
         self._memo = {}
+
+    def suppressing(self, Py_ssize_t suppressing):
+        """The same, for matches of `suppressing` more filters and then of triggers."""
+        return Feeds(
+            self._session, self._rolling, self._labels, self._trail_key, self._trail_add, self._size, suppressing
+        )
 
     cdef Uses uses(self, tuple matches):
         cdef object found = self._memo.get(matches)
@@ -204,6 +215,9 @@ cdef class Feeds:
         new.session = tuple([feed for feeds, met in zip(self._session, matches) if met for feed in feeds])
         new.rolling = tuple([feed for feeds, met in zip(self._rolling, matches) if met for feed in feeds])
         new.labels = tuple([feed for feeds, met in zip(self._labels, matches) if met for feed in feeds])
+        new.suppresses = any(matches[self._filters : self._filters + self._suppressing])
+        triggers = matches[self._filters + self._suppressing :]
+        new.trigger = triggers.index(True) if True in triggers else -1
         if len(self._memo) >= _MEMO:
             self._memo = {}
         self._memo[matches] = new
@@ -211,7 +225,9 @@ cdef class Feeds:
 
     cpdef dict remember(self, dict slots, event, tuple matches, at, str tie, settled):
         """The slots of a session with one more event."""
-        cdef Uses uses = self.uses(matches)
+        return self.remembered(slots, event, self.uses(matches), at, tie, settled)
+
+    cdef dict remembered(self, dict slots, event, Uses uses, at, str tie, settled):
         cdef dict new = slots.copy()
         cdef long long when = at, limit = settled
         for feed in uses.session:
@@ -222,7 +238,9 @@ cdef class Feeds:
 
     cpdef dict roll(self, dict series, event, tuple matches, at, str tie, settled):
         """The series of a customer with one more event."""
-        cdef Uses uses = self.uses(matches)
+        return self.rolled(series, event, self.uses(matches), at, tie, settled)
+
+    cdef dict rolled(self, dict series, event, Uses uses, at, str tie, settled):
         cdef dict new
         cdef long long when = at, limit = settled
         if not uses.rolling:

@@ -6,7 +6,7 @@ cdef enum Code:
 
 cdef enum Quantity:
     CALL, SESSION_COUNT, SESSION_LATEST, SESSION_TOTAL, SESSION_MEAN, SESSION_MAXIMUM, SESSION_LAST, TRAIL_COUNT, TRAIL_LATEST
-    WINDOW_COUNT, WINDOW_LATEST, WINDOW_TOTAL, WINDOW_MEAN
+    WINDOW_COUNT, WINDOW_LATEST, WINDOW_TOTAL, WINDOW_MEAN, WINDOW_MAXIMUM, WINDOW_DISTINCT
 
 _CODES = {
     "count": COUNT, "sum": SUM, "mean": MEAN, "value": VALUE, "ratio": RATIO, "recency": RECENCY, "last_in": LAST_IN,
@@ -18,6 +18,7 @@ _QUANTITIES = {
     "session_mean": SESSION_MEAN, "session_maximum": SESSION_MAXIMUM, "session_last": SESSION_LAST,
     "trail_count": TRAIL_COUNT, "trail_latest_at": TRAIL_LATEST, "window_count": WINDOW_COUNT,
     "window_latest_at": WINDOW_LATEST, "window_total": WINDOW_TOTAL, "window_mean": WINDOW_MEAN,
+    "window_maximum": WINDOW_MAXIMUM, "window_distinct": WINDOW_DISTINCT,
 }
 _PARTS = {"hour": 0, "hour_sin": 1, "hour_cos": 2, "weekday": 3, "weekend": 4}
 _PLACES = {"slots": 0, "before": 1, "series": 2, "earlier": 3}
@@ -33,13 +34,13 @@ cdef class Ask:
     cdef int slot
     cdef Py_ssize_t last
     cdef object label, call, last_object
-    cdef long long low, high
+    cdef long long low, high, wanted
     cdef bint forever, window, trail
 
     def __init__(self, str name, call, int slot, last, label, low, high):
         self.quantity = _QUANTITIES.get(name, CALL)
         self.call, self.slot, self.label, self.last_object = call, slot, label, last
-        self.last = last or 0
+        self.last, self.wanted = last or 0, label or 0
         self.window, self.trail, self.forever = name.startswith("window_"), last is not None, low is None
         self.low, self.high = low or 0, high
 
@@ -68,7 +69,7 @@ cdef class Ask:
                 return None
             total = _sum_of(<list>found) / <double>(<long long>(<list>found)[0])
             return total + 0.0
-        if self.quantity == WINDOW_TOTAL or self.quantity == WINDOW_MEAN:
+        if self.quantity == WINDOW_TOTAL or self.quantity == WINDOW_MEAN or self.quantity == WINDOW_MAXIMUM:
             return self.summed(found, at)
         if self.quantity == CALL:
             return self.asked(found, at)
@@ -83,6 +84,8 @@ cdef class Ask:
             times = (<list>found)[0]
             end = _after(times, at - self.high, PyBytes_GET_SIZE(times) // 8)
             first = _after(times, self.since(at), end)
+        if self.quantity == WINDOW_MAXIMUM:
+            return _maximum_of(PyBytes_AS_STRING(<bytes>(<list>found)[1]) + 8 * first, end - first) if first < end else None
         if first < end:
             total = _fsum_of(PyBytes_AS_STRING(<bytes>(<list>found)[1]) + 8 * first, end - first)
         if self.quantity == WINDOW_TOTAL:
@@ -101,12 +104,21 @@ cdef class Ask:
             times = found[0]
             end = _after(times, at - self.high, PyBytes_GET_SIZE(times) // 8)
             return end - _after(times, self.since(at), end)
+        if self.quantity == WINDOW_DISTINCT:
+            if found is None:
+                return 0
+            times = found[0]
+            end = _after(times, at - self.high, PyBytes_GET_SIZE(times) // 8)
+            i = _after(times, self.since(at), end)
+            if end - i > 1024:
+                return self.asked(found, at)
+            return _distinct_of(PyBytes_AS_STRING(<bytes>found[1]) + 8 * i, end - i)
         if self.quantity == TRAIL_COUNT:
             if not found:
                 return 0
             size = len(<list>found)
             for i in range(max(size - self.last, 0), size):
-                number += self.label in <dict>(<list>(<list>found)[i])[2]
+                number += _has(<dict>(<list>(<list>found)[i])[2], self.label, self.wanted)
             return number
         return self.asked(found, at)
 
@@ -130,7 +142,7 @@ cdef class Ask:
         if self.quantity == TRAIL_LATEST:
             size = len(<list>found)
             for i in range(size - 1, max(size - self.last, 0) - 1, -1):
-                if self.label in <dict>(<list>(<list>found)[i])[2]:
+                if _has(<dict>(<list>(<list>found)[i])[2], self.label, self.wanted):
                     when[0] = (<list>(<list>found)[i])[0]
                     return True
             return False
@@ -139,6 +151,19 @@ cdef class Ask:
             return False
         when[0] = asked
         return True
+
+
+cdef inline bint _has(dict labels, label, long long wanted) except -1:
+    """Whether a step has the label; most have one or none."""
+    cdef PyObject *key
+    cdef PyObject *value
+    cdef Py_ssize_t place = 0, size = PyDict_Size(labels)
+    if size == 0:
+        return False
+    if size == 1:
+        PyDict_Next(labels, &place, &key, &value)
+        return <long long><object>key == wanted
+    return label in labels
 
 
 cdef double _sum_of(list total) except? -1:
@@ -169,6 +194,43 @@ cdef double _fsum_of(const char *data, Py_ssize_t size) except? -1:
     return _fsum(values)
 
 
+cdef double _maximum_of(const char *data, Py_ssize_t size) noexcept:
+    """The largest of packed doubles; of equal ones the first."""
+    cdef double largest, value
+    cdef Py_ssize_t i
+    memcpy(&largest, data, 8)
+    for i in range(1, size):
+        memcpy(&value, data + 8 * i, 8)
+        if value > largest:
+            largest = value
+    return largest
+
+
+cdef long long _distinct_of(const char *data, Py_ssize_t size) noexcept:
+    """How many different words there are; up to 1024 of them."""
+    cdef unsigned long long table[2048]
+    cdef unsigned long long word
+    cdef Py_ssize_t i, mask = 63, place
+    cdef long long different = 0
+    cdef bint nought = False
+    while mask < 2 * size - 1 and mask < 2047:
+        mask = 2 * mask + 1
+    memset(table, 0, 8 * (mask + 1))
+    for i in range(size):
+        memcpy(&word, data + 8 * i, 8)
+        if word == 0:
+            different += not nought
+            nought = True
+            continue
+        place = <Py_ssize_t>(word & <unsigned long long>mask)
+        while table[place] != 0 and table[place] != word:
+            place = (place + 1) & mask
+        if table[place] == 0:
+            table[place] = word
+            different += 1
+    return different
+
+
 cdef class Column:
     """One raw feature."""
 
@@ -197,7 +259,7 @@ cdef class Read:
         self.kind = {"customer": 0, "attribute": 1, "call": 2}[kind]
         self.name, self.call, self.owner = name, call, owner
 
-    cdef object of(self, event, customer):
+    cdef object of(self, event, dict customer):
         cdef object found
         if self.kind == 0:
             return customer.get(self.name)

@@ -41,6 +41,22 @@ def compile_filters(texts: Sequence[str], spec: PlanSpec) -> Filters:
     Raises:
       ExpressionError: One of them cannot be used.
     """
+    by_type, of_signal, of_outcome = filters_by_type(texts, spec)
+
+    def filters(event: Event) -> tuple[bool, ...]:
+        if event.__class__ is Signal:
+            return by_type.get(event.type, of_signal)(event)
+        return of_outcome(event)
+
+    return filters
+
+
+def filters_by_type(texts: Sequence[str], spec: PlanSpec) -> tuple[dict[str, Filters], Filters, Filters]:
+    """The parts of `compile_filters`: by signal type that the filters name, of other signals, of outcomes.
+
+    Raises:
+      ExpressionError: One of them cannot be used.
+    """
     table = fields_of(spec, Scope.EVENT)
     conditions = [parse(text, table) for text in texts]
     no_signal = {name: None for name in table if name.startswith("signal.")}
@@ -49,15 +65,7 @@ def compile_filters(texts: Sequence[str], spec: PlanSpec) -> Filters:
         name: _filters(table, conditions, {**no_outcome, "signal.type": name})
         for name in _types_named(conditions)
     }
-    of_signal = _filters(table, conditions, no_outcome)
-    of_outcome = _filters(table, conditions, no_signal)
-
-    def filters(event: Event) -> tuple[bool, ...]:
-        if event.__class__ is Signal:
-            return by_type.get(event.type, of_signal)(event)
-        return of_outcome(event)
-
-    return filters
+    return by_type, _filters(table, conditions, no_outcome), _filters(table, conditions, no_signal)
 
 
 def compile_triggers(spec: PlanSpec) -> Triggers:
