@@ -34,6 +34,11 @@ def feeds(kernel: ModuleType, demands: Demands) -> Any:
         TRAIL_KEY,
         trail.add if trail else None,
         demands.trail_size,
+        tuple(
+            (key, kept.reach, isinstance(kept, Series))
+            for key, kept in demands.series.items()
+            if key not in demands.kept
+        ),
     )
 
 

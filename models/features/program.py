@@ -125,6 +125,9 @@ class FeatureProgram:
 
     def forgettable_at(self, series: Slots) -> Micros | None:
         """After this time plus the lateness horizon no window reaches any event; None if nothing can be forgotten."""
+        if self.feeds is not None:
+            reached: Micros | None = self.feeds.forgettable_at(series)
+            return reached
         reaches = [
             (newest or 0) + kind.reach
             for key, kind in self._series.items()

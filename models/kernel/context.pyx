@@ -29,7 +29,7 @@ cdef extern from "Python.h":
     object PyUnicode_DecodeASCII(const char *, Py_ssize_t, const char *)
 
 
-VERSION = 2
+VERSION = 3
 
 include "context_identity.pxi"
 include "context_memory.pxi"

@@ -189,12 +189,14 @@ cdef class Feeds:
 
     cdef tuple _session, _rolling, _labels
     cdef Py_ssize_t _filters, _suppressing
+    cdef tuple _reaches
     cdef object _trail_key, _trail_add
     cdef Py_ssize_t _size
     cdef dict _memo
 
     def __init__(self, tuple session, tuple rolling, tuple labels, trail_key, trail_add, Py_ssize_t size,
-                 Py_ssize_t suppressing=0):
+                 tuple reaches, Py_ssize_t suppressing=0):
+        self._reaches = reaches
         self._session, self._rolling, self._labels = session, rolling, labels
         self._trail_key, self._trail_add, self._size = trail_key, trail_add, size
         self._filters, self._suppressing = len(session), suppressing
@@ -203,8 +205,29 @@ cdef class Feeds:
     def suppressing(self, Py_ssize_t suppressing):
         """The same, for matches of `suppressing` more filters and then of triggers."""
         return Feeds(
-            self._session, self._rolling, self._labels, self._trail_key, self._trail_add, self._size, suppressing
+            self._session, self._rolling, self._labels, self._trail_key, self._trail_add, self._size, self._reaches,
+            suppressing,
         )
+
+    def forgettable_at(self, dict series):
+        """When the last series that can be forgotten is out of the reach of all windows, or None."""
+        cdef long long latest = 0, at
+        cdef bint found = False
+        cdef object kept
+        cdef tuple each
+        for each in self._reaches:  # (key, reach, whether it is packed)
+            kept = series.get(each[0])
+            if kept is None:
+                continue
+            if each[2]:
+                kept = (<list>kept)[0]
+                at = _time(kept, PyBytes_GET_SIZE(kept) // 8 - 1) if PyBytes_GET_SIZE(kept) else 0
+            else:
+                at = (<list>kept)[len(<list>kept) - 1][0] if kept else 0
+            at += <long long>each[1]
+            if not found or at > latest:
+                latest, found = at, True
+        return latest if found else None
 
     cdef Uses uses(self, tuple matches):
         cdef object found = self._memo.get(matches)
