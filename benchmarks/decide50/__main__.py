@@ -25,7 +25,7 @@ from benchmarks.decide50.chart import chart
 from benchmarks.decide50.jobs import INSTALL, JOBS, LOOP, Job
 from benchmarks.decide50.preparing import prepare
 from benchmarks.decide50.report import placed, report
-from benchmarks.decide50.results import Machine, Results
+from benchmarks.decide50.results import Machine, Results, TooShortError
 from benchmarks.decide50.rounds import DifferentError, blank, latency, limits, one_round, same
 from benchmarks.decide50.running import ROOT, JobError
 
@@ -34,17 +34,17 @@ MARK = "decide50"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure and print; 1: outputs differ, a job failed, or a ratio is lost."""
+    """Measure and print; 1: outputs differ, a job failed or did too little, or a ratio is lost."""
     args = _parser().parse_args(argv)
     try:
         if args.quick:
             return quick.check(args.out.resolve(), _tell)
         results = run(args.events, args.rounds, args.only, args.out.resolve(), _command(args))
-    except (DifferentError, JobError) as error:
+        keep(results, args.out, write=args.write)
+        print(report(results))
+    except (DifferentError, JobError, TooShortError) as error:
         print(error, file=sys.stderr)
         return 1
-    keep(results, args.out, write=args.write)
-    print(report(results))
     return 0
 
 

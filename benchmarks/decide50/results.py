@@ -10,6 +10,10 @@ from benchmarks.decide50.limits import Limit, total_s
 from benchmarks.decide50.running import Spent
 
 
+class TooShortError(RuntimeError):
+    """There is too little work to tell it from start-up."""
+
+
 class Spread(msgspec.Struct, frozen=True):
     """The median of some values, and their extremes."""
 
@@ -39,9 +43,15 @@ class Measured(msgspec.Struct):
         return median(each.cpu_s for each in self.starts)
 
     def rate(self, lines: int) -> Spread:
-        """Lines of events a CPU second, without start-up."""
-        start_s = self.start_s
-        return Spread.of([lines / max(1e-9, each.cpu_s - start_s) for each in self.runs])
+        """Lines of events a CPU second, without start-up.
+
+        Raises:
+          TooShortError: A run took no longer than a start.
+        """
+        steady = [each.cpu_s - self.start_s for each in self.runs]
+        if min(steady) <= 0:
+            raise TooShortError(f"{self.label}: a run took no longer than its start; measure more events")
+        return Spread.of([lines / each for each in steady])
 
 
 class Machine(msgspec.Struct, frozen=True):

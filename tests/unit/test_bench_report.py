@@ -10,7 +10,7 @@ from benchmarks.decide50.chart import chart
 from benchmarks.decide50.latency import Latency, Shares
 from benchmarks.decide50.limits import Limit
 from benchmarks.decide50.report import placed, report
-from benchmarks.decide50.results import Machine, Measured, Results, Spread
+from benchmarks.decide50.results import Machine, Measured, Results, Spread, TooShortError
 from benchmarks.decide50.running import Spent
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -50,6 +50,12 @@ def row(text, label):
 
 def test_start_up_is_taken_off_and_the_median_is_shown_with_its_extremes():
     assert job("x", "X", [1.5, 1.6, 2.0]).rate(1000) == Spread(pytest.approx(1000 / 0.6), 1000.0, 2000.0)
+
+
+@pytest.mark.parametrize("cpu", [[1.0, 2.0, 2.0], [2.0, 0.5, 2.0]])
+def test_work_that_cannot_be_told_from_start_up_has_no_rate(cpu):
+    with pytest.raises(TooShortError, match="X: a run took no longer"):
+        job("x", "X", cpu).rate(1000)
 
 
 def test_rows_are_rates_with_ratios_to_the_naive_pipeline_and_to_the_limit():
