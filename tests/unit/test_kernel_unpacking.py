@@ -26,7 +26,7 @@ def _unpack(contract, records):
 
 
 @pytest.mark.parametrize("contract", CONTRACTS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_columns_of_bytes_are_those_of_structs(contract, data):
     structs = data.draw(st.lists(contracts(contract), max_size=12))
@@ -43,7 +43,7 @@ def test_columns_of_bytes_are_those_of_structs(contract, data):
 
 @built
 @pytest.mark.parametrize("contract", CONTRACTS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_bytes_that_are_cut_or_changed_are_read_as_python_reads_them(contract, data):
     packed = ContractCoder(contract).encode(data.draw(contracts(contract)))
@@ -57,7 +57,7 @@ def test_bytes_that_are_cut_or_changed_are_read_as_python_reads_them(contract, d
 
 
 @built
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(
     st.dictionaries(
         st.text(min_size=1, max_size=5),
