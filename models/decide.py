@@ -6,6 +6,7 @@ from models.context import ContextFold, ContextState
 from models.folds import Output
 from models.funnel import Funnel
 from models.ledger import Kin, LedgerEvent, LedgerFold, LedgerState
+from models.ledger.events import time_of
 from models.times import Micros
 from schemas import DecisionRequest, Outcome, Signal
 
@@ -62,9 +63,11 @@ class DecideFold:
             if for_ledger is None:
                 outputs.append(output)
             else:
-                ledger, silent = self._ledger.expire(ledger, self._ledger.order(for_ledger)[0])
+                if ledger.due is not None:
+                    ledger, silent = self._ledger.expire(ledger, time_of(for_ledger))
+                    outputs += silent
                 ledger, decided = self._ledger.step(ledger, for_ledger, kin)
-                outputs += silent + decided
+                outputs += decided
         return DecideState(context, ledger), outputs
 
     def ledger_of(self, state: DecideState) -> LedgerState:
@@ -85,8 +88,7 @@ class DecideFold:
 
     def deadline(self, state: DecideState) -> Micros | None:
         """When a session ends or an offer's time is up, whichever is first."""
-        context = self._context.deadline(state.context)
-        ledger = self._ledger.deadline(state.ledger)
+        context, ledger = self._context.deadline(state.context), state.ledger.due
         if context is None or ledger is None:
             return ledger if context is None else context
         return min(context, ledger)

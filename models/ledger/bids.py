@@ -104,6 +104,7 @@ class Auction:
         candidates: CandidateSet,
         boosts: Mapping[int, float],
         market: Market | None = None,
+        chances: int = 0,
     ) -> None:
         """Before the first slot.
 
@@ -112,12 +113,13 @@ class Auction:
           candidates: Ranked.
           boosts: The factor on the priority of each action that has one, by index.
           market: The capacity; None: nothing costs anything.
+          chances: The candidates whose propensity is `drawn`, as bits.
         """
         self._plan = plan
         self._candidates = candidates
         self.boosts = boosts
         self._market = market
-        self.drawn = drawn(plan, candidates)
+        self.drawn = chances
         """The candidates whose propensity is drawn for each slot, as bits."""
 
     def ranked(self, slot: int, channel: str, actions: Sequence[int], *, free: bool = False) -> list[Bid]:
@@ -182,4 +184,4 @@ def drawn(plan: Bidding, candidates: CandidateSet) -> int:
     propensities, evidence = candidates.propensities, candidates.evidence
     if not evidence:
         return 0
-    return plan.explored & mask(i for i in candidates.order if is_drawn(propensities[i], evidence[i]))
+    return plan.explored & mask([i for i in candidates.order if is_drawn(propensities[i], evidence[i])])

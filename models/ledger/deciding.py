@@ -117,7 +117,7 @@ class Decider:
         bundled = self._bundles.involved and self._bundles.involved & mask(candidates.order)
         if not (market or boosts or chances or bundled):
             return Round(self._allocator, refusals, offering, brand)
-        auction = Auction(self._bidding, candidates, boosts, market)
+        auction = Auction(self._bidding, candidates, boosts, market, chances)
         return AuctionRound(self._allocator, refusals, offering, brand, auction=auction, market=market)
 
     def _forget(self, book: Book) -> None:

@@ -22,6 +22,11 @@ def customer_of(event: LedgerEvent) -> str:
     return event.request.customer_id if isinstance(event, CandidateSet) else event.customer_id
 
 
+def time_of(event: LedgerEvent) -> Micros:
+    """Event time."""
+    return micros(event.request.requested_at if isinstance(event, CandidateSet) else event.occurred_at)
+
+
 def order_key(event: LedgerEvent) -> tuple[Micros, int, str]:
     """Event time; signals, each before the candidates it led to; then outcomes; by id.
 

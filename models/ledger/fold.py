@@ -26,13 +26,14 @@ from models.ledger.attribution import (
     contact_state,
 )
 from models.ledger.deciding import Decider
-from models.ledger.events import LedgerEvent, customer_of, decode_event, encode_event, order_key
+from models.ledger.events import LedgerEvent, customer_of, decode_event, encode_event, order_key, time_of
 from models.ledger.influences import Influences
 from models.ledger.limits import ContactLimits
 from models.ledger.records import Reasons, Recorder, feedback, unattributed
 from models.ledger.spots import Spot
 from models.ledger.state import Book, Entry, Kin, LedgerState, decode_state, encode_state
 from models.ledger.suppressions import Suppressions
+from models.ledger.tallies import Row
 from models.plan.expressions import compile_filters
 from models.plan.spec import PlanSpec
 from models.times import Micros, duration, micros
@@ -139,7 +140,7 @@ class LedgerFold:
 
         `kin`: the other members of the household, whose contacts count for limits with `whose: household`.
         """
-        at = order_key(event)[0]
+        at = time_of(event)
         if state.erased is not None and at <= state.erased:
             return state, [] if isinstance(event, Signal) else [Counted.OBSERVED]
         book = Book(state)
@@ -241,16 +242,15 @@ class LedgerFold:
         for placed in allocation.placed:
             item = book.spot(placed.row.key)
             propensity = candidates.propensities[placed.action]
-            offers.append(OpenOffer(item, propensity, follows=placed.follows))
-            self._contacted(book, at, item)
+            offers.append(OpenOffer(item, propensity, RESERVED, False, placed.follows))
+            self._contacted(book, at, item, placed.row)
         if offers:
             origin = book.origin(self._recorder.origin(candidates))
             decision_id = candidates.request.decision_id
             book.add_open(OpenDecision(at, decision_id, origin, tuple(offers)), self._keep)
 
-    def _contacted(self, book: Book, made: Micros, item: int, *, committed: bool = False) -> None:
+    def _contacted(self, book: Book, made: Micros, item: int, row: Row, *, committed: bool = False) -> None:
         """Keep a contact if a limit needs it; that one is not kept, for plans to come, if a limit could."""
-        row = self._limits.row(book.spots[item])
         if row.need:
             book.add_contact(made, item, committed=committed)
         elif not self._limits.exempts(row):
@@ -279,7 +279,8 @@ class LedgerFold:
         if contact == RELEASED != offer.contact:
             book.remove_contact(made.at, offer.item)
         elif offer.contact == RELEASED != contact:
-            self._contacted(book, made.at, offer.item, committed=True)
+            row = self._limits.row(book.spots[offer.item])
+            self._contacted(book, made.at, offer.item, row, committed=True)
         elif offer.contact == RESERVED != contact:
             book.commit_contact(made.at, offer.item)
         if self._volumes is not None and not offer.follows:
@@ -425,12 +426,14 @@ class LedgerFold:
 
     def _forgettable(self, book: Book) -> Micros:
         """When no event can depend on anything in the book any more."""
-        needed = [book.clock, book.lost_until, self._suppressions.needed_until(book.pauses)]
-        needed.append(self._influences.needed_until(book.marks))
+        # Of what this plan forgot itself it needs nothing more.
+        needed = [0, book.clock, book.lost_until, book.forgotten + self._remembered]
+        if book.pauses:
+            needed.append(self._suppressions.needed_until(book.pauses))
+        if book.marks:
+            needed.append(self._influences.needed_until(book.marks))
         if book.times:
             needed.append(book.times[-1] + self._remembered)
-        # Of what this plan forgot itself it needs nothing more.
-        needed.append(book.forgotten + self._remembered)
         if book.erased is not None:
             needed.append(book.erased + self._mark_kept)
         for item, at in book.gaps.items():

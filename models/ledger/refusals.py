@@ -114,10 +114,14 @@ class Refusals:
 
     def _find_treatments(self, channel: str) -> Mapping[int, Mapping[str, int]]:
         plan = self._plan
+        gated = self._gates.refused_treatments(self._request, channel) if self._gates is not None else {}
+        counted = self._counts.refused_treatments(channel)
+        if not counted and not self._paused.treatments:
+            return gated
         sources = [
-            (0, self._gates.refused_treatments(self._request, channel) if self._gates is not None else {}),
+            (0, gated),
             (plan.first_suppression, self._paused.treatments),
-            (plan.first_limit, self._counts.refused_treatments(channel)),
+            (plan.first_limit, counted),
         ]
         found: dict[int, dict[str, int]] = {}
         for first, by_action in sources:

@@ -241,6 +241,11 @@ class Book:
 
     def add_contact(self, at: Micros, item: int, *, committed: bool = False) -> None:
         """Remember a contact."""
+        if not self.times or self.times[-1] <= at:  # so it is, but for what comes late
+            self.times.append(at)
+            self.items.append(item)
+            self.committed.append(committed)
+            return
         position = bisect_right(self.times, at)
         self.times.insert(position, at)
         self.items.insert(position, item)
@@ -273,8 +278,11 @@ class Book:
 
         Whether their contacts were made will never be known: they count.
         """
-        insort(self.open, decision, key=lambda other: (other.at, other.decision_id))
-        excess = sum(len(other.offers) for other in self.open) - keep
+        if not self.open or self.open[-1].at < decision.at:
+            self.open.append(decision)
+        else:
+            insort(self.open, decision, key=lambda other: (other.at, other.decision_id))
+        excess = sum([len(other.offers) for other in self.open]) - keep
         while excess > 0:
             oldest = self.open.pop(0)
             excess -= len(oldest.offers)

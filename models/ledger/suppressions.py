@@ -27,6 +27,9 @@ from schemas.signal import Signal
 
 _SEPARATOR = "\x1f"
 
+MOST_EFFECTS = 16_384
+"""Rules, units and brands kept at hand with what they pause."""
+
 _MOST_TRIGGERS = 64
 _MOST_SPANS = 16
 
@@ -153,12 +156,7 @@ class _Rule:
 
     def pruned(self, pause: Pause, settled: Micros) -> Pause:
         """Without what no event from `settled` on can be affected by."""
-        if (
-            not pause.triggers
-            and pause.spans
-            and pause.spans[0][1] > settled
-            and len(pause.spans) <= _MOST_SPANS
-        ):
+        if self._lasts(pause, settled):
             return pause
         old = bisect_right(pause.triggers, settled - 1)
         # A trigger yet to come shares a window with at most the latest `times` - 1 of those before it.
@@ -169,6 +167,18 @@ class _Rule:
         if len(spans) > _MOST_SPANS:
             spans = ((spans[0][0], spans[1][1]), *spans[2:])
         return Pause(pause.rule, pause.unit, triggers[-max(_MOST_TRIGGERS, self.spec.times) :], spans)
+
+    def _lasts(self, pause: Pause, settled: Micros) -> bool:
+        """Whether all of it can still affect something: so it is most of the time."""
+        triggers, spans = pause.triggers, pause.spans
+        if len(spans) > _MOST_SPANS or (spans and spans[0][1] <= settled):
+            return False
+        if not triggers:
+            return bool(spans)
+        times = self.spec.times
+        if times == 1 or len(triggers) > _MOST_TRIGGERS or triggers[0] <= settled - self.within:
+            return False
+        return len(triggers) < times or triggers[times - 1] >= settled
 
 
 class Suppressions:
@@ -191,6 +201,7 @@ class Suppressions:
             for rule in spec.contact.suppressions
         )
         self._index = {name: index for index, name in enumerate(self.ids)}
+        self._effects: dict[tuple[str, str, str], tuple[int, str, str, int] | None] = {}
         self._by_action = {spot.action: spot for spot in self._spots}
         self.signals = tuple(index for index, rule in enumerate(self._rules) if rule.spec.signal is not None)
         """Indices of the rules with a signal expression."""
@@ -260,23 +271,43 @@ class Suppressions:
         by_channel: dict[str, dict[int, int]] = {}
         treatments: dict[int, dict[str, int]] = {}
         for pause in pauses:
-            index = self._index.get(pause.rule)
-            if index is None or not any(start <= at < end for start, end in pause.spans):
+            for start, end in pause.spans:
+                if start <= at < end:
+                    break
+            else:
                 continue
-            rule = self._rules[index]
-            unit, bits = rule.paused(pause.unit, brand)
-            if rule.spec.pauses == "treatment":
+            effect = self._effect(pause.rule, pause.unit, brand)
+            if effect is None:
+                continue
+            index, what, unit, bits = effect
+            if what == "treatment":
                 for action in members(bits):
                     known = treatments.setdefault(action, {})
                     name = unit.partition(" ")[2]
                     known[name] = min(index, known.get(name, index))
-            elif bits:
-                found = by_channel.setdefault(unit, {}) if rule.spec.pauses == "channel" else everywhere
+            else:
+                found = by_channel.setdefault(unit, {}) if what == "channel" else everywhere
                 found[index] = found.get(index, 0) | bits
         if not (everywhere or by_channel or treatments):
             return NOTHING
         channels = {name: sorted(found.items()) for name, found in by_channel.items()}
         return Paused(sorted(everywhere.items()), channels, treatments)
+
+    def _effect(self, rule: str, unit: str, brand: str) -> tuple[int, str, str, int] | None:
+        """What a pause does to offers of a brand: index of its rule, what that pauses, the unit, and the actions."""
+        asked = (rule, unit, brand)
+        try:
+            return self._effects[asked]
+        except KeyError:
+            pass
+        index, found = self._index.get(rule), None
+        if index is not None:
+            name, bits = self._rules[index].paused(unit, brand)
+            found = (index, self._rules[index].spec.pauses, name, bits) if bits else None
+        if len(self._effects) >= MOST_EFFECTS:
+            self._effects.clear()
+        self._effects[asked] = found
+        return found
 
 
 def _merged(spans: Iterable[tuple[Micros, Micros]]) -> tuple[tuple[Micros, Micros], ...]:
