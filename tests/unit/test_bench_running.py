@@ -31,11 +31,16 @@ def test_cpu_is_that_of_the_process_and_of_its_children(count):
 
 
 def test_cpu_of_children_that_nobody_waited_for_counts():
-    burn = BURN.format(s=0.6)
-    alone = (
-        f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {burn!r}]); time.sleep(1.2)"
+    burn = BURN.format(s=0.4) + "\nprint('burnt', flush=True); time.sleep(60)"
+    spent = measure(
+        python(
+            "import subprocess, sys, time\n"
+            f"child = subprocess.Popen([sys.executable, '-c', {burn!r}], stdout=subprocess.PIPE)\n"
+            "child.stdout.readline(); time.sleep(1.0)"
+        )
     )
-    assert measure(python(alone)).cpu_s >= 0.4
+    assert spent.cpu_s >= 0.4
+    assert spent.wall_s < 50
 
 
 def test_sleep_is_wall_clock_and_no_cpu():
