@@ -16,7 +16,7 @@ help: ## Show what can be made
 
 setup: .venv/.installed ## Make the virtual environment from the lock file
 
-.venv/.installed: requirements-bootstrap.lock requirements-dev.lock pyproject.toml $(wildcard */kernel/*.pyx)
+.venv/.installed: requirements-bootstrap.lock requirements-dev.lock pyproject.toml $(wildcard */kernel/*.pyx */kernel/*.pxi)
 	@echo "Setting up .venv (once) ..."
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 13) else "Nextbeam needs Python 3.11 or 3.12, this is %d.%d; set PYTHON=/path/to/python3.11" % v)'
 	@$(PYTHON) -m venv .venv
