@@ -35,7 +35,7 @@ class Event(msgspec.Struct, gc=False, kw_only=True):
 class Keyed(msgspec.Struct, gc=False):
     """As much of a line as it takes to send it to its customer's place."""
 
-    customer_id: str
+    customer_id: Name
 
 
 class Person(msgspec.Struct, gc=False):
