@@ -9,6 +9,7 @@ from models.times import Micros
 
 VERSION: int
 
+def lasting(pauses: Iterable[Any], rules: dict[str, tuple[int, Micros]], settled: Micros) -> bool: ...
 def mask(order: Iterable[int]) -> int: ...
 
 class Screen:

@@ -8,13 +8,17 @@ that nothing has to be searched for or cleared that was not.
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
-VERSION = 1
+VERSION = 2
 
 cdef enum:
     BY_KEY = 0
     BY_CHANNEL = 1
     BY_DIRECTION = 2
     BY_TREATMENT = 3
+
+cdef enum:
+    MOST_TRIGGERS = 64
+    MOST_SPANS = 16
 
 _KINDS = {"channel": BY_CHANNEL, "direction": BY_DIRECTION, "treatment": BY_TREATMENT}
 
@@ -43,6 +47,37 @@ cdef void _spread(bits, char *flags, int number):
 
 cdef object _gathered(const unsigned char *raw, int size):
     return int.from_bytes(raw[:size], "little")
+
+
+def lasting(pauses, dict rules, long long settled):
+    """Whether all of every pause can still affect something: then nothing of them is to be forgotten.
+
+    Args:
+      pauses: `models.ledger.suppressions.Pause` of each.
+      rules: By id: how many triggers pause, and within which time.
+      settled: Before it nothing comes any more.
+    """
+    cdef tuple triggers, spans, span, rule
+    cdef Py_ssize_t many, times
+    for pause in pauses:
+        rule = rules.get(pause.rule)
+        if rule is None:
+            return False
+        triggers, spans = pause.triggers, pause.spans
+        many = len(triggers)
+        if len(spans) > MOST_SPANS or (not many and not len(spans)):
+            return False
+        if len(spans):
+            span = spans[0]
+            if <long long>span[1] <= settled:
+                return False
+        if many:
+            times = rule[0]
+            if times == 1 or many > MOST_TRIGGERS or <long long>triggers[0] <= settled - <long long>rule[1]:
+                return False
+            if many >= times and <long long>triggers[times - 1] < settled:
+                return False
+    return True
 
 
 def mask(order):

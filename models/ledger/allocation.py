@@ -7,8 +7,8 @@ from models.gates import Gates
 from models.kernel import find
 from models.ledger.bids import Bid
 from models.ledger.bundles import Bundles
-from models.ledger.limits import KERNEL, MOST_ROWS, ContactLimits
-from models.ledger.spots import mask, plan_spots
+from models.ledger.limits import MOST_ROWS, ContactLimits
+from models.ledger.spots import KERNEL, mask, plan_spots
 from models.ledger.suppressions import Suppressions
 from models.ledger.tallies import Row
 from models.plan.spec import PlanSpec

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from models.kernel import find
 from models.ledger.screens import Screen
-from models.ledger.spots import Spot, in_scope, mask, members, plan_spots, spot_of
+from models.ledger.spots import KERNEL, Spot, in_scope, mask, members, plan_spots, spot_of
 from models.ledger.tallies import UNKNOWN, Contacts, Each, Row, Tally, Walk, key_of
 from models.plan.spec import LimitSpec, PlanSpec
 from models.times import Micros
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 MOST_ROWS = 65_536
 """Rows kept at hand; there are only as many as the plan has spots, and retired ones."""
 
-
-KERNEL = 1
-"""The version of the compiled form that this one goes with."""
 
 _NONE: frozenset[int] = frozenset()
 

@@ -18,8 +18,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from models.kernel import find
 from models.ledger.attribution import LABELS
-from models.ledger.spots import Spot, in_scope, members, plan_spots
+from models.ledger.spots import KERNEL, Spot, in_scope, members, plan_spots
 from models.plan.spec import PlanSpec, ScopeSpec, SuppressionSpec
 from models.times import Micros, duration
 from schemas.common import OutcomeKind, Stage
@@ -201,6 +202,8 @@ class Suppressions:
             for rule in spec.contact.suppressions
         )
         self._index = {name: index for index, name in enumerate(self.ids)}
+        self._kernel = find("ledger", KERNEL)
+        self._lasting = {rule.spec.id: (rule.spec.times, rule.within) for rule in self._rules}
         self._effects: dict[tuple[str, str, str], tuple[int, str, str, int] | None] = {}
         self._by_action = {spot.action: spot for spot in self._spots}
         self.signals = tuple(index for index, rule in enumerate(self._rules) if rule.spec.signal is not None)
@@ -251,6 +254,8 @@ class Suppressions:
 
     def pruned(self, pauses: Sequence[Pause], settled: Micros) -> list[Pause]:
         """The pauses that events from `settled` on can still be affected by. Rules no longer in the plan end."""
+        if self._kernel is not None and self._kernel.lasting(pauses, self._lasting, settled):
+            return list(pauses)
         found = []
         for pause in pauses:
             index = self._index.get(pause.rule)

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from test_contact_policy import LIMITS, SUPPRESSIONS, WEIGHTS, choices, happening
 
 from models.kernel import SWITCH, find
-from models.ledger.limits import KERNEL, ContactLimits
-from models.ledger.spots import Spot, plan_spots
+from models.ledger.limits import ContactLimits
+from models.ledger.spots import KERNEL, Spot, plan_spots
 from models.ledger.state import Book, LedgerState
+from models.ledger.suppressions import Pause, Suppressions
 from models.ledger.tallies import Contacts
 
 _KERNEL = find("ledger", KERNEL)
@@ -177,6 +178,39 @@ def test_it_knows_what_it_does_not_know(change, known):
         setattr(book, name, value)
     assert (compiled.counted(book, 0, BRANDS[0], "web") is not None) == known
     assert compiled.counted(book, 0, BRANDS[0], "fax") is None
+
+
+def pauses(now: int) -> st.SearchStrategy[Pause]:
+    spans = st.lists(st.integers(now - 5, now + 60), max_size=36, unique=True).map(sorted)
+    return st.builds(
+        Pause,
+        rule=st.sampled_from(["pause-0", "pause-1", "retired"]),
+        unit=st.just("loan"),
+        triggers=st.lists(st.integers(now - 12, now + 3), max_size=70).map(
+            lambda found: tuple(sorted(found))
+        ),
+        spans=spans.map(lambda at: tuple(zip(at[::2], at[1::2], strict=False))),
+    )
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(pauses(100), max_size=3), st.integers(1, 3), st.integers(1, 3))
+def test_what_lasts_is_what_pruning_leaves_alone(known, times, others):
+    rules = [{"label": "positive", "times": n, "within": "9s", "pause": "9s"} for n in (times, others)]
+    spec = policy([], [{**rule, "pauses": "action"} for rule in rules])
+    known = [in_seconds(pause) for pause in known]
+    with in_python():
+        plain = Suppressions(spec)
+    found = plain.pruned(known, 100 * SECOND)
+    assert Suppressions(spec).pruned(known, 100 * SECOND) == found
+    rule_of = {f"pause-{i}": (n, 9 * SECOND) for i, n in enumerate((times, others))}
+    assert _KERNEL is not None
+    assert found == known or not _KERNEL.lasting(known, rule_of, 100 * SECOND)
+
+
+def in_seconds(pause: Pause) -> Pause:
+    spans = tuple((start * SECOND, end * SECOND) for start, end in pause.spans)
+    return Pause(pause.rule, pause.unit, tuple(at * SECOND for at in pause.triggers), spans)
 
 
 def test_sets_of_actions_are_the_bits_of_an_integer():
