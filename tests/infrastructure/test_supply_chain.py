@@ -23,7 +23,7 @@ LAYERS = ("schemas", "models", "transforms", "pipelines")
 TOOLS = ROOT / ".venv-infra" / "tools" / "bin"
 HASH = "0" * 64
 
-_ignored = {".venv", ".venv-readers", ".venv-infra", ".venv-bigquery", "out", ".terraform"}
+_ignored = {".venv", ".venv-readers", ".venv-peers", ".venv-infra", ".venv-bigquery", "out", ".terraform"}
 LOCKS = [each for each in ROOT.rglob("*.lock") if not _ignored.intersection(each.parts)]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DIRECT = {canonicalize_name(Requirement(each).name) for each in PROJECT["dependencies"]}
