@@ -8,7 +8,7 @@ that nothing has to be searched for or cleared that was not.
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
-VERSION = 2
+VERSION = 3
 
 cdef enum:
     BY_KEY = 0
@@ -77,6 +77,35 @@ def lasting(pauses, dict rules, long long settled):
                 return False
             if many >= times and <long long>triggers[times - 1] < settled:
                 return False
+    return True
+
+
+cdef inline bint _into(position, Py_ssize_t size) except -1:
+    return 0 <= <long long>position < size
+
+
+def pointing(state):
+    """Whether the columns of a ledger's state are aligned, and every position is one of its tables."""
+    cdef tuple items = state.items, opened = state.open, gaps = state.gaps, offers
+    cdef Py_ssize_t spots = len(state.spots), origins = len(state.origins)
+    if not len(state.times) == len(items) == len(state.committed):
+        return False
+    try:
+        for item in items:
+            if not _into(item, spots):
+                return False
+        for gap in gaps:
+            if not _into((<tuple>gap)[0], spots):
+                return False
+        for decision in opened:
+            if not _into(decision.origin, origins):
+                return False
+            offers = decision.offers
+            for offer in offers:
+                if not _into(offer.item, spots):
+                    return False
+    except OverflowError:
+        return False
     return True
 
 

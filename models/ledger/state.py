@@ -14,8 +14,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from models.kernel import find
 from models.ledger.attribution import RESERVED, OpenDecision, OpenOffer
 from models.ledger.influences import Mark
+from models.ledger.spots import KERNEL
 from models.ledger.suppressions import Pause
 from models.times import NEVER, Micros, moment
 from schemas.decision import LedgerNote
@@ -136,22 +138,26 @@ def decode_state(data: bytes) -> LedgerState:
         raise ValueError(f"unreadable ledger state: {error}") from None
     if version == 1:  # which contacts were committed was not written: all of them count
         state = msgspec.structs.replace(state, committed=(True,) * len(state.times))
-    _check_positions(state)
+    if not _pointing(state):
+        raise ValueError("unreadable ledger state: positions do not match the tables")
     return state
 
 
-def _check_positions(state: LedgerState) -> None:
+def pointing(state: LedgerState) -> bool:
+    """Whether the columns are aligned, and every position is one of its table."""
     offered = [offer.item for decision in state.open for offer in decision.offers]
     items = [*state.items, *offered, *(item for item, _ in state.gaps)]
     origins = [decision.origin for decision in state.open]
-    if not len(state.times) == len(state.items) == len(state.committed) or not (
-        _point_into(items, state.spots) and _point_into(origins, state.origins)
-    ):
-        raise ValueError("unreadable ledger state: positions do not match the tables")
+    aligned = len(state.times) == len(state.items) == len(state.committed)
+    return aligned and _point_into(items, state.spots) and _point_into(origins, state.origins)
 
 
 def _point_into(positions: Sequence[int], table: Sequence[str]) -> bool:
     return not positions or (min(positions) >= 0 and max(positions) < len(table))
+
+
+_kernel = find("ledger", KERNEL)
+_pointing: Callable[[LedgerState], bool] = pointing if _kernel is None else _kernel.pointing
 
 
 class Book:

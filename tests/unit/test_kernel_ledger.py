@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from test_contact_policy import LIMITS, SUPPRESSIONS, WEIGHTS, choices, happening
 
 from models.kernel import SWITCH, find
+from models.ledger.attribution import OpenDecision, OpenOffer
 from models.ledger.limits import ContactLimits
 from models.ledger.spots import KERNEL, Spot, plan_spots
-from models.ledger.state import Book, LedgerState
+from models.ledger.state import Book, LedgerState, pointing
 from models.ledger.suppressions import Pause, Suppressions
 from models.ledger.tallies import Contacts
 
@@ -211,6 +212,35 @@ def test_what_lasts_is_what_pruning_leaves_alone(known, times, others):
 def in_seconds(pause: Pause) -> Pause:
     spans = tuple((start * SECOND, end * SECOND) for start, end in pause.spans)
     return Pause(pause.rule, pause.unit, tuple(at * SECOND for at in pause.triggers), spans)
+
+
+few = st.integers(-1, 3)
+
+
+@given(
+    st.builds(
+        LedgerState,
+        origins=st.lists(st.just("o"), max_size=3).map(tuple),
+        spots=st.lists(st.just("s"), max_size=3).map(tuple),
+        times=st.lists(few, max_size=2).map(tuple),
+        items=st.lists(few | st.just(2**64 - 1), max_size=2).map(tuple),
+        committed=st.lists(st.booleans(), max_size=2).map(tuple),
+        gaps=st.lists(st.tuples(few, few), max_size=1).map(tuple),
+        open=st.lists(
+            st.builds(
+                OpenDecision,
+                few,
+                st.just("d"),
+                few,
+                st.lists(st.builds(OpenOffer, few, st.just(0.5)), max_size=2).map(tuple),
+            ),
+            max_size=2,
+        ).map(tuple),
+    )
+)
+def test_what_a_state_points_to_is_there_or_not(state):
+    assert _KERNEL is not None
+    assert _KERNEL.pointing(state) == pointing(state)
 
 
 def test_sets_of_actions_are_the_bits_of_an_integer():
