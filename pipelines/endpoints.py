@@ -6,7 +6,9 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.coders import BytesCoder
+from apache_beam.io.concat_source import ConcatSource
 from apache_beam.io.gcp.pubsub import PubsubMessage, ReadFromPubSub
+from apache_beam.io.iobase import BoundedSource
 from apache_beam.io.parquetio import ReadFromParquetBatched
 from apache_beam.io.textio import ReadFromText, _TextSource
 from apache_beam.pvalue import PBegin, PCollection
@@ -23,28 +25,39 @@ class ReadFiles(beam.PTransform[PBegin, PCollection[bytes]]):
 
     def __init__(self, files: Sequence[str]) -> None:
         super().__init__()
-        self._files = tuple(files)
+        self._lines = tuple(name for name in files if not name.endswith(".parquet"))
+        self._tables = tuple(name for name in files if name.endswith(".parquet"))
 
     def expand(self, pbegin: PBegin) -> PCollection[bytes]:
-        """One branch per file: a pipeline of no files yields nothing."""
-        if not self._files:
+        """All files of lines are one source: what is flattened, the local runner keeps whole before it goes on."""
+        branches = [pbegin | f"Read{index}" >> _ReadTable(name) for index, name in enumerate(self._tables)]
+        if self._lines:
+            branches.append(pbegin | "ReadLines" >> _ReadLines(self._lines))
+        if not branches:  # a pipeline of no files yields nothing
             return pbegin | "Nothing" >> beam.Create([], reshuffle=False).with_output_types(bytes)
-        branches = [pbegin | f"Read{index}" >> _ReadFile(name) for index, name in enumerate(self._files)]
+        if len(branches) == 1:
+            return branches[0]
         return branches | "Flatten" >> beam.Flatten().with_output_types(bytes)
 
 
-class _ReadFile(beam.PTransform[PBegin, PCollection[bytes]]):
+class _ReadTable(beam.PTransform[PBegin, PCollection[bytes]]):
     def __init__(self, name: str) -> None:
         super().__init__()
         self._name = name
 
     def expand(self, pbegin: PBegin) -> PCollection[bytes]:
-        name = glob.escape(self._name)  # Beam takes every name for a pattern
-        if self._name.endswith(".parquet"):
-            tables = pbegin | "Parquet" >> ReadFromParquetBatched(name)
-            return tables | "AsJson" >> beam.FlatMap(table_as_json).with_output_types(bytes)
-        lines = _ReadLines(name, coder=BytesCoder(), strip_trailing_newlines=True)
-        return pbegin | "Lines" >> lines.with_output_types(bytes)  # type: ignore[no-untyped-call]
+        tables = pbegin | "Parquet" >> ReadFromParquetBatched(glob.escape(self._name))
+        return tables | "AsJson" >> beam.FlatMap(table_as_json).with_output_types(bytes)
+
+
+class _ReadLines(beam.PTransform[PBegin, PCollection[bytes]]):
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__()
+        self._names = names
+
+    def expand(self, pbegin: PBegin) -> PCollection[bytes]:
+        source = ConcatSource([_lines_of(name) for name in self._names])
+        return pbegin | "Read" >> beam.io.Read(source).with_output_types(bytes)
 
 
 class _LineSource(_TextSource):
@@ -54,8 +67,15 @@ class _LineSource(_TextSource):
         super().__init__(*args, **{**options, "buffer_size": _CHUNK})
 
 
-class _ReadLines(ReadFromText):
+class _ReadText(ReadFromText):
     _source_class = _LineSource
+
+
+def _lines_of(name: str) -> BoundedSource:
+    """The lines of one file, which Beam may split. It takes every name for a pattern."""
+    read = _ReadText(glob.escape(name), coder=BytesCoder(), strip_trailing_newlines=True)
+    source: BoundedSource = read._source
+    return source
 
 
 class ReadSubscription(beam.PTransform[PBegin, PCollection[PubsubMessage]]):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import apache_beam as beam
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from apache_beam.testing.util import assert_that, equal_to
 
@@ -85,3 +86,29 @@ def test_a_line_of_many_megabytes_is_read_in_seconds(tmp_path: Path):
         sizes = pipeline | ReadFiles([str(long)]) | beam.Map(len)
         assert_that(sizes, equal_to([1, 20_000_000, 1]))
     assert time.process_time() - began < 10
+
+
+def test_files_of_lines_are_read_as_one_and_beside_tables(tmp_path: Path):
+    """What is flattened, the local runner keeps whole before it goes on."""
+    for name in ("a.jsonl", "b[1].jsonl", "empty.jsonl"):
+        (tmp_path / name).write_bytes(
+            b"" if name == "empty.jsonl" else f'{{"from": "{name}"}}\n'.encode() * 2
+        )
+    pq.write_table(pa.table({"from": ["c"]}), tmp_path / "c.parquet")
+    lines = [b'{"from": "a.jsonl"}'] * 2 + [b'{"from": "b[1].jsonl"}'] * 2
+    for names, expected in (
+        (["a.jsonl", "b[1].jsonl", "empty.jsonl"], lines),
+        (["a.jsonl", "c.parquet", "b[1].jsonl"], [*lines, b'{"from":"c"}']),
+        (["empty.jsonl"], []),
+        ([], []),
+    ):
+        pipeline = beam.Pipeline(runner="FnApiRunner")
+        read = pipeline | ReadFiles([str(tmp_path / name) for name in names])
+        assert_that(read, equal_to(expected))
+        flattens = [
+            each.full_label
+            for each in pipeline.transforms_stack[0].parts[0].parts
+            if "Flatten" in each.full_label
+        ]
+        assert bool(flattens) == ("c.parquet" in names)
+        pipeline.run().wait_until_finish()
