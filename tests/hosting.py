@@ -86,8 +86,8 @@ class Tally:
 
     count = 0
 
-    def inc(self) -> None:
-        self.count += 1
+    def inc(self, n: int = 1) -> None:
+        self.count += n
 
 
 def bounded(

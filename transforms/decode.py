@@ -1,6 +1,6 @@
 """DecodeSignals, DecodeOutcomes: payloads in; each leaves as an event or as a dead letter, and is counted."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -23,7 +23,7 @@ from schemas import DeadLetter, Outcome, Reason, Signal
 from schemas.routing import TRACE, is_trace
 from transforms import tally
 from transforms.discreet import DiscreetFn
-from transforms.metrics import counter
+from transforms.metrics import Counts, counter
 from transforms.plan_source import PlanSource
 
 Area = Literal["signals", "outcomes"]
@@ -147,15 +147,16 @@ class _DecodeFn(DiscreetFn):
     def __init__(self, rules: _Rules, area: Area, step: str) -> None:
         self._rules = rules
         self._step = step
-        self._read = counter(read(area))
-        self._skipped = counter(SIGNALS_SKIPPED)  # outcomes have no mapping that could
-        self._rejected = counter(rejected(area))
-        self._by_reason = {reason: counter(rejected(area, reason)) for reason in DECODING_REASONS}
+        self._by_reason = {reason: rejected(area, reason) for reason in DECODING_REASONS}
+        self._read, self._rejected = read(area), rejected(area)
+        names = {self._read, SIGNALS_SKIPPED, self._rejected, *self._by_reason.values()}
+        self._counts = Counts({name: counter(name) for name in names})
 
     def setup(self) -> None:
         self._use(self._rules.spec())
 
     def start_bundle(self) -> None:
+        self._counts.start()
         spec = self._rules.spec()
         if spec is not self._spec:
             self._use(spec)
@@ -165,21 +166,24 @@ class _DecodeFn(DiscreetFn):
         self._decode = self._rules.decoder(spec).decode
         self._ahead = self._rules.most_ahead(spec)
 
-    def process(self, arrived: bytes | PubsubMessage) -> Iterator[Any]:
-        self._read.inc()
+    def finish_bundle(self) -> None:
+        self._counts.count()
+
+    def process(self, arrived: bytes | PubsubMessage) -> Iterable[Any]:
+        self._counts.add(self._read)
         tally.add("read")
         payload = arrived if isinstance(arrived, bytes) else arrived.data
         event = self._decode(payload)
         if not isinstance(arrived, bytes) and isinstance(event, Signal | Outcome):
             event = self._delivered(event, arrived)
         if isinstance(event, Rejection):
-            self._rejected.inc()
-            self._by_reason[event.reason].inc()
-            yield TaggedOutput("dead", dead_letter(event, step=self._step, payload=payload))
-        elif isinstance(event, Skipped):
-            self._skipped.inc()
-        else:
-            yield event
+            self._counts.add(self._rejected)
+            self._counts.add(self._by_reason[event.reason])
+            return (TaggedOutput("dead", dead_letter(event, step=self._step, payload=payload)),)
+        if isinstance(event, Skipped):
+            self._counts.add(SIGNALS_SKIPPED)  # outcomes have no mapping that could
+            return ()
+        return (event,)
 
     def _delivered(self, event: Signal | Outcome, message: PubsubMessage) -> Signal | Outcome | Rejection:
         """The event with what its message adds; or why it cannot have happened yet."""

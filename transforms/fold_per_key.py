@@ -24,7 +24,7 @@ from schemas import DeadLetter, Reason
 from transforms import tally
 from transforms.discreet import Discreet, DiscreetFn, StepError, discreet
 from transforms.logs import tell
-from transforms.metrics import ACCOUNTS, NOTICES, STATE_UNREADABLE, Rungs
+from transforms.metrics import ACCOUNTS, NOTICES, STATE_UNREADABLE, Counts, Rungs
 from transforms.one_process import check_one_process
 
 FoldSource = Fold[Any, Any] | Callable[[], Fold[Any, Any]]
@@ -149,19 +149,21 @@ class _FoldFn(DiscreetFn):
 
     def start_bundle(self) -> None:
         self._fold = load_fold(self._source)
+        self._counts = Counts({**ACCOUNTS, **NOTICES})
+
+    def finish_bundle(self) -> None:
+        self._counts.count()
 
     def _route(self, outputs: Iterable[Output]) -> Iterator[Any]:
+        count, tags = self._counts.add, self._tags
         for output in outputs:
             kind = type(output)
-            if kind is Counted:
-                ACCOUNTS[output].inc()
+            if kind is Counted or kind is Noticed:
+                count(output)
                 continue
-            if kind is Noticed:
-                NOTICES[output].inc()
-                continue
-            if kind not in self._tags:
+            if kind not in tags:
                 raise StepError(f"{self._step} has no output for {kind.__name__}; it has {self._names()}")
-            tag = self._tags[kind]
+            tag = tags[kind]
             yield output if tag is None else TaggedOutput(tag, output)
 
     def _names(self) -> str:
@@ -242,6 +244,7 @@ class _FoldStateFn(_FoldFn):
         yield from self._route(outputs)
 
     def finish_bundle(self) -> None:
+        super().finish_bundle()
         self._compute.count()
 
     @on_timer(_DUE)

@@ -1,6 +1,6 @@
 """Keys: events of one customer, or of one household, meet in one place, as bytes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import apache_beam as beam
@@ -40,8 +40,8 @@ class _KeyFn(DiscreetFn):
         self._fold = load_fold(self._source)
         self._encode = self._fold.encode_event
 
-    def process(self, event: Event) -> Iterator[Keyed]:
-        yield key_of(self._fold, event).encode(), self._encode(event)
+    def process(self, event: Event) -> Iterable[Keyed]:
+        return ((key_of(self._fold, event).encode(), self._encode(event)),)
 
 
 def fold_by_customer(

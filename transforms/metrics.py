@@ -5,6 +5,7 @@ runner as it comes keeps of each step only what its first bundle counted; other 
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from apache_beam.metrics.metric import Metrics, MetricsFilter
 from apache_beam.metrics.metricbase import Counter
@@ -34,6 +35,33 @@ UNPUBLISHED: Counter = counter(metrics.MESSAGES_REFUSED)
 BIGQUERY_RETRIES: Counter = counter(metrics.SINK_RETRIES)
 PLAN_RELOADED: Counter = counter(metrics.PLAN_RELOADED)
 PLAN_REFUSED: Counter = counter(metrics.PLAN_REFUSED)
+
+
+class Counts:
+    """Counts that are kept per bundle and told to their counters once at its end: `Counter.inc` finds its cell anew.
+
+    Args:
+      counters: By what is counted.
+    """
+
+    def __init__(self, counters: Mapping[Any, Counter]) -> None:
+        self._counters = counters
+        self.start()
+
+    def start(self) -> None:
+        """Begin a bundle; what one that failed has kept is gone, as are its counters."""
+        self._kept = dict.fromkeys(self._counters, 0)
+
+    def add(self, what: Any) -> None:
+        """One more."""
+        self._kept[what] += 1
+
+    def count(self) -> None:
+        """End a bundle. What was never counted has no counter."""
+        for what, count in self._kept.items():
+            if count:
+                self._counters[what].inc(count)
+        self.start()
 
 
 class Rungs:

@@ -57,6 +57,7 @@ class Decoder:
         self._contract: Contract = contract
         self._max_bytes = max_bytes
         self._reshape = reshape
+        self._makes_text = getattr(reshape, "makes_text", True)
         self._checks: dict[Any, Check] = {
             Signal: signal_check(spec, latest),
             Outcome: outcome_check(spec, latest),
@@ -74,7 +75,7 @@ class Decoder:
             return fields  # type: ignore[return-value]  # then it is a rejection
         if self._reshape is None:
             return self._admit(self._contract, fields)
-        return self._admit_row(self._reshape, fields)
+        return self._admit_row(self._reshape, fields, examined=not self._makes_text)
 
     def decode_row(self, row: dict[str, Any]) -> Decoded:
         """The event that a row of a table is, or why it is none; it was read already, by others. Never raises."""
@@ -91,7 +92,7 @@ class Decoder:
             msgspec.structs.force_setattr(event, "occurred_at", event.occurred_at.astimezone(UTC))
         return event
 
-    def _admit_row(self, reshape: Reshape, row: dict[str, Any]) -> Decoded:
+    def _admit_row(self, reshape: Reshape, row: dict[str, Any], *, examined: bool = False) -> Decoded:
         try:
             contract, fields = reshape(row)
         except SkippedError as rule:
@@ -99,7 +100,7 @@ class Decoder:
         except MappingError as error:
             return Rejection(error.reason, str(error))
         # What the mapping took out of text, JSON in a column say, has not been looked at yet.
-        return text_fault(fields) or self._admit(contract, fields)
+        return (None if examined else text_fault(fields)) or self._admit(contract, fields)
 
 
 def _decoder(

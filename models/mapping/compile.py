@@ -74,7 +74,18 @@ def compile_mapping(spec: MappingSpec) -> Reshape:
     source = code.function()
     namespace = dict(code.constants)
     exec(compile(source, f"<mapping {spec.name}>", "exec"), namespace)  # our own text: names come in by repr
-    return cast("Reshape", namespace["reshape"])
+    reshape = namespace["reshape"]
+    reshape.makes_text = _makes_text(spec)
+    return cast("Reshape", reshape)
+
+
+def _makes_text(spec: MappingSpec) -> bool:
+    """Whether text may come out of a row that was not in it as text: JSON inside of text, or NUL in the mapping."""
+    try:
+        written = msgspec.json.encode(spec)
+    except UnicodeEncodeError:  # half a surrogate pair
+        return True
+    return b"\\u0000" in written or b'"json":"' in written
 
 
 class _Code:

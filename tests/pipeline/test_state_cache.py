@@ -28,6 +28,8 @@ def _beams_own(*objects: object) -> int:
         pytest.param([], id="nothing"),
         pytest.param([b"x" * 5000], id="a-cell"),
         pytest.param([b"a" * 10, b"b" * 20], id="two-values"),
+        pytest.param(["x" * 50], id="no-bytes"),
+        pytest.param([[b"x"]], id="a-list-in-a-list"),
         pytest.param([WindowedValue(b"z" * 99, 5, [GlobalWindows().assign(None)[0]])], id="a-windowed-value"),
         pytest.param({"key": [b"1", bytearray(b"2"), ("3", 4.0)]}, id="nested"),
     ],

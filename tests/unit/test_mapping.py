@@ -342,3 +342,16 @@ def every_key(tmp_path_factory):
     path = tmp_path_factory.mktemp("mapping") / "all.yaml"
     path.write_text(HEAD + RULES + ORDER.lstrip("\n") + "    attributes:\n" + indent(EVERY_KEY, "      "))
     return load_mapping(path).reshape
+
+
+@pytest.mark.parametrize(
+    ("value", "makes"),
+    [
+        pytest.param("a", False, id="a-column"),
+        pytest.param('{template: "{a}-{b}"}', False, id="text-of-columns"),
+        pytest.param("{column: a, json: b.c}", True, id="json-inside-of-text"),
+        pytest.param('{constant: "\\0"}', True, id="nul-in-the-mapping"),
+    ],
+)
+def test_a_mapping_knows_whether_text_can_come_out_that_was_not_examined(mapping, value, makes):
+    assert mapping(with_attribute(value)).reshape.makes_text is makes
