@@ -196,14 +196,17 @@ def _funnel(db: duckdb.DuckDBPyConnection) -> tuple[Left, ...]:
 
 def _examples(db: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
     """Two decisions worth reading: most ways out, most offers; one the customer asked for, one we sent."""
-    rows = db.execute(
-        """
-        SELECT decision_id, direction FROM decisions WHERE len(offers) > 0
-        ORDER BY len(list_distinct(list_transform(ranked, lambda c: c.stage))) DESC,
-                 len(offers) DESC, len(removed) DESC, decision_id
-        """
-    ).fetchall()
-    if not rows:
+    ranked = """
+        SELECT decision_id, direction FROM decisions WHERE len(offers) > 0 {also}
+        ORDER BY len(list_distinct(list_transform(ranked, lambda c: c.stage))) {down},
+                 len(offers) {down}, len(removed) {down}, decision_id {up} LIMIT 1
+    """
+    first = db.execute(ranked.format(also="", down="DESC", up="ASC")).fetchall()
+    if not first:
         return ()
-    other = next((row for row in rows if row[1] != rows[0][1]), rows[-1])
-    return tuple(dict.fromkeys((rows[0][0], other[0])))
+    [(decision_id, direction)] = first
+    other = db.execute(
+        ranked.format(also="AND direction <> ?", down="DESC", up="ASC"), [direction]
+    ).fetchall()
+    last = other or db.execute(ranked.format(also="", down="ASC", up="DESC")).fetchall()
+    return tuple(dict.fromkeys((decision_id, last[0][0])))
