@@ -5,11 +5,11 @@ compiled form is not built, is of another version than its caller, or is switche
 Python form does the same, only slower.
 """
 
-import importlib
-import os
 from types import ModuleType
 
-SWITCH = "NEXTBEAM_KERNEL"
+from schemas.kernel import SWITCH, compiled
+
+__all__ = ["MODULES", "SWITCH", "find"]
 
 MODULES = ("context", "ledger", "ranking", "records", "rules", "trees")
 
@@ -19,18 +19,9 @@ def find(name: str, version: int) -> ModuleType | None:
 
     Args:
       name: One of `MODULES`.
-      version: What the compiled form must say of itself: counted up whenever it and its caller change together, so
-        that what was compiled before is not taken for what it is now.
+      version: What the compiled form must say of itself; see `schemas.kernel.compiled`.
 
     Raises:
       ValueError: There is no such module, compiled or not.
     """
-    if name not in MODULES:
-        raise ValueError(f"no kernel module {name!r}; there are {', '.join(MODULES)}")
-    if os.environ.get(SWITCH) == "0":
-        return None
-    try:
-        module = importlib.import_module(f"models.kernel.{name}")
-    except ImportError:
-        return None
-    return module if getattr(module, "VERSION", None) == version else None
+    return compiled(__name__, MODULES, name, version)

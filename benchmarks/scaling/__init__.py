@@ -1,0 +1,1 @@
+"""How the same work grows: with actions, customers, one busy customer, events, processes."""
