@@ -43,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 is done, 1 is done with a finding, 2 is a question we could not answer."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # its own keeps what it had
     parser = _parser()
     args, rest = parser.parse_known_args(argv)
     args.own_process = argv is None
