@@ -1,4 +1,4 @@
-"""A run between local files imports no client of a service, and writes the same bytes without them."""
+"""A run between local files imports no client of a service, and writes the same without them."""
 
 import json
 import os
@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from pipelines import lean
@@ -81,7 +82,12 @@ def test_only_what_is_here_and_runs_here_suits(places, flags, suited):
     assert suits(places, flags) == suited
 
 
-def test_a_run_writes_the_same_bytes(tmp_path):
+def _rows(path: Path) -> list[str]:
+    """In an order of their own: whether signals or outcomes are read first differs from run to run, lean or not."""
+    return sorted(map(str, pq.read_table(path, partitioning=None).to_pylist()))
+
+
+def test_a_run_writes_the_same(tmp_path):
     simulate(find_plan("uk_bank"), tmp_path / "day", customers=20, days=1, seed=7)
     written = []
     for switch in "01":
@@ -95,8 +101,8 @@ def test_a_run_writes_the_same_bytes(tmp_path):
         command = ["-m", "pipelines.cli", "run", "--quiet", *inputs, "--plan", "uk_bank", "--out", str(out)]
         _python(*command, switch=switch)
         summary = json.loads((out / "summary.json").read_bytes())
-        del summary["spent"], summary["seal"]
-        tables = {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("*.parquet"))}
+        del summary["spent"], summary["seal"], summary["files"]
+        tables = {str(path.relative_to(out)): _rows(path) for path in sorted(out.rglob("*.parquet"))}
         assert len(tables) > 1
         written.append((summary, tables))
     assert written[0] == written[1]
