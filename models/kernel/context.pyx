@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+# cython: language_level=3, wraparound=False, nonecheck=True, cdivision=True, initializedcheck=False
 """The context of a customer, compiled: what every event pays before anything is decided.
 
 `micros`, `moment`, `fingerprint` and `hex_of_two` are `models.times` and `models.identity`; `Feeds` is how
@@ -203,7 +203,7 @@ cdef class Steps:
             lead = min(known, lead)
         elif first < at:
             lead = known
-        by_type = (<dict>old.by_type).copy()
+        by_type = (<dict?>old.by_type).copy()
         by_type[kind] = by_type.get(kind, 0) + 1
         return self.session_type(
             old.session_id, old.number, old.declared, min(at, first), max(at, last), lead, old.events + 1,

@@ -140,6 +140,8 @@ cdef int _hash_text(nb_hash *state, str text) except -1:
     cdef Py_ssize_t size = 0
     cdef const char *data
     cdef bytes encoded
+    if text is None:
+        raise TypeError("no text to make a fingerprint of")
     if PyUnicode_IS_COMPACT_ASCII(text):
         nb_feed(state, <const char *>PyUnicode_DATA(text), PyUnicode_GET_LENGTH(text))
         return 0
@@ -180,8 +182,10 @@ cpdef str hex_of_two(str first, str second):
     return PyUnicode_DecodeASCII(text, 32, NULL)
 
 
-cdef bint _holds(bytes marks, bytes mark):
+cdef bint _holds(bytes marks, bytes mark) except -1:
     """Whether one of the concatenated fingerprints is `mark`."""
+    if marks is None or mark is None:
+        raise TypeError("no fingerprints")
     cdef const char *data = PyBytes_AS_STRING(marks)
     cdef const char *wanted = PyBytes_AS_STRING(mark)
     cdef Py_ssize_t i

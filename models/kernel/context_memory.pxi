@@ -99,15 +99,17 @@ cdef class Feed:
         cdef double number
         if old:
             times, payload = old
+            if times is None or payload is None:
+                raise TypeError("a series of None")
         size = PyBytes_GET_SIZE(times)
-        if size and _time(times, size // 8 - 1) > when:
+        if size >= 8 and _time(times, size // 8 - 1) > when:
             return self.add(old, at, tie, value, settled)
         times = _joined(times, <char *>&when)
         if type(value) is float:
             number = value
             payload = _joined(payload, <char *>&number)
         elif value is not None:
-            payload = payload + <bytes>value
+            payload = payload + <bytes?>value
         return _cut(times, payload, limit - self.reach, self.keep_one)
 
 
@@ -214,16 +216,17 @@ cdef class Feeds:
         cdef long long latest = 0, at
         cdef bint found = False
         cdef object kept
+        cdef bytes times
         cdef tuple each
         for each in self._reaches:  # (key, reach, whether it is packed)
             kept = series.get(each[0])
             if kept is None:
                 continue
             if each[2]:
-                kept = (<list>kept)[0]
-                at = _time(kept, PyBytes_GET_SIZE(kept) // 8 - 1) if PyBytes_GET_SIZE(kept) else 0
+                times = <bytes?>(<list?>kept)[0]
+                at = _time(times, PyBytes_GET_SIZE(times) // 8 - 1) if PyBytes_GET_SIZE(times) >= 8 else 0
             else:
-                at = (<list>kept)[len(<list>kept) - 1][0] if kept else 0
+                at = (<list?>kept)[len(<list>kept) - 1][0] if kept else 0
             at += <long long>each[1]
             if not found or at > latest:
                 latest, found = at, True

@@ -63,11 +63,11 @@ cdef class Ask:
         if self.quantity == SESSION_MAXIMUM:
             return found
         if self.quantity == SESSION_TOTAL:
-            return _sum_of(<list>found) + 0.0 if found else 0.0
+            return _sum_of(<list?>found) + 0.0 if found else 0.0
         if self.quantity == SESSION_MEAN:
             if not found:
                 return None
-            total = _sum_of(<list>found) / <double>(<long long>(<list>found)[0])
+            total = _sum_of(<list?>found) / <double>(<long long>(<list>found)[0])
             return total + 0.0
         if self.quantity == WINDOW_TOTAL or self.quantity == WINDOW_MEAN or self.quantity == WINDOW_MAXIMUM:
             return self.summed(found, at)
@@ -77,23 +77,25 @@ cdef class Ask:
 
     cdef object summed(self, object found, long long at):
         cdef Py_ssize_t first, end
-        cdef bytes times
+        cdef bytes times, payload = b""
         cdef double total = 0.0
         first = end = 0
         if found is not None:
-            times = (<list>found)[0]
+            times, payload = <bytes?>(<list?>found)[0], <bytes?>(<list>found)[1]
             end = _after(times, at - self.high, PyBytes_GET_SIZE(times) // 8)
             first = _after(times, self.since(at), end)
+            if PyBytes_GET_SIZE(payload) < 8 * end:
+                raise ValueError("a series with fewer values than times")
         if self.quantity == WINDOW_MAXIMUM:
-            return _maximum_of(PyBytes_AS_STRING(<bytes>(<list>found)[1]) + 8 * first, end - first) if first < end else None
+            return _maximum_of(PyBytes_AS_STRING(payload) + 8 * first, end - first) if first < end else None
         if first < end:
-            total = _fsum_of(PyBytes_AS_STRING(<bytes>(<list>found)[1]) + 8 * first, end - first)
+            total = _fsum_of(PyBytes_AS_STRING(payload) + 8 * first, end - first)
         if self.quantity == WINDOW_TOTAL:
             return total + 0.0
         return total / <double>(end - first) + 0.0 if first < end else None
 
     cdef long long count(self, object found, long long at) except -1:
-        cdef bytes times
+        cdef bytes times, payload
         cdef Py_ssize_t end, i, size
         cdef long long number = 0
         if self.quantity == SESSION_COUNT:
@@ -101,24 +103,25 @@ cdef class Ask:
         if self.quantity == WINDOW_COUNT:
             if found is None:
                 return 0
-            times = found[0]
+            times = <bytes?>(<list?>found)[0]
             end = _after(times, at - self.high, PyBytes_GET_SIZE(times) // 8)
             return end - _after(times, self.since(at), end)
         if self.quantity == WINDOW_DISTINCT:
             if found is None:
                 return 0
-            times = found[0]
+            times = <bytes?>(<list?>found)[0]
             end = _after(times, at - self.high, PyBytes_GET_SIZE(times) // 8)
             i = _after(times, self.since(at), end)
-            if end - i > 1024:
+            payload = <bytes?>(<list>found)[1]
+            if end - i > 1024 or PyBytes_GET_SIZE(payload) < 8 * end:
                 return self.asked(found, at)
-            return _distinct_of(PyBytes_AS_STRING(<bytes>found[1]) + 8 * i, end - i)
+            return _distinct_of(PyBytes_AS_STRING(payload) + 8 * i, end - i)
         if self.quantity == TRAIL_COUNT:
             if not found:
                 return 0
-            size = len(<list>found)
+            size = len(<list?>found)
             for i in range(max(size - self.last, 0), size):
-                number += _has(<dict>(<list>(<list>found)[i])[2], self.label, self.wanted)
+                number += _has(<dict?>(<list?>(<list>found)[i])[2], self.label, self.wanted)
             return number
         return self.asked(found, at)
 
@@ -133,16 +136,16 @@ cdef class Ask:
             when[0] = found[1]
             return True
         if self.quantity == WINDOW_LATEST:
-            times = found[0]
+            times = <bytes?>(<list?>found)[0]
             end = _after(times, at - self.high, PyBytes_GET_SIZE(times) // 8)
             if not end or _time(times, end - 1) <= self.since(at):
                 return False
             when[0] = _time(times, end - 1)
             return True
         if self.quantity == TRAIL_LATEST:
-            size = len(<list>found)
+            size = len(<list?>found)
             for i in range(size - 1, max(size - self.last, 0) - 1, -1):
-                if _has(<dict>(<list>(<list>found)[i])[2], self.label, self.wanted):
+                if _has(<dict?>(<list?>(<list>found)[i])[2], self.label, self.wanted):
                     when[0] = (<list>(<list>found)[i])[0]
                     return True
             return False
@@ -248,6 +251,23 @@ cdef class Column:
         self.speed, self.halved = speed, halved
 
 
+cdef int _check(Column column, Py_ssize_t slots, Py_ssize_t reads) except -1:
+    """Raise what would be read beyond the tables."""
+    cdef Ask ask
+    for ask in (column.ask, column.among):
+        if ask is not None and not 0 <= ask.slot < slots:
+            raise ValueError(f"no slot {ask.slot}; there are {slots}")
+    if column.code == RATIO and column.among is None:
+        raise ValueError("a ratio of nothing")
+    if column.ask is None and column.code in (COUNT, SUM, MEAN, VALUE, RATIO, RECENCY, LAST_IN):
+        raise ValueError("a column that asks for nothing")
+    if column.code == LEFT and not 0 <= column.slot < slots:
+        raise ValueError(f"no slot {column.slot}; there are {slots}")
+    if column.code >= ASKED and not 0 <= column.read < reads:
+        raise ValueError(f"no value {column.read} is read; there are {reads}")
+    return 0
+
+
 cdef class Read:
     """A value of the event that asks, or of the customer."""
 
@@ -280,6 +300,8 @@ cdef class Values:
     def __init__(self, list columns, list slots, list reads, local_time, number):
         if len(slots) > 256:
             raise ValueError("too many slots")
+        for column in columns:
+            _check(column, len(slots), len(reads))
         self._columns, self._reads = tuple(columns), tuple(reads)
         self._keys = tuple([key for _, key in slots])
         self._places = [_PLACES[place] for place, _ in slots]

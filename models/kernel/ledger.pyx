@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+# cython: language_level=3, wraparound=False, nonecheck=True, cdivision=True, initializedcheck=False
 """The contact ledger's counting and filling, compiled: `models.ledger.limits`, `.rounds` and `.verdicts` say what it does.
 
 Each key of each tally has a number of its own, so that counts are one row of integers. What was counted is noted, so
@@ -31,8 +31,12 @@ cdef int *_ints(values) except NULL:
     cdef int *found = <int *>malloc((number + 1) * sizeof(int))
     if found == NULL:
         raise MemoryError
-    for i in range(number):
-        found[i] = values[i]
+    try:
+        for i in range(number):
+            found[i] = values[i]
+    except BaseException:
+        free(found)
+        raise
     return found
 
 
@@ -114,7 +118,10 @@ def mask(order):
     cdef int largest = -1, action, size
     cdef unsigned char small[512]
     cdef unsigned char *raw = small
-    for action in order:
+    cdef tuple actions = tuple(order)
+    for action in actions:
+        if action < 0:
+            raise ValueError(f"no index of an action: {action}")
         if action > largest:
             largest = action
     if largest < 0:
@@ -124,13 +131,14 @@ def mask(order):
         raw = <unsigned char *>malloc(size)
         if raw == NULL:
             raise MemoryError
-    memset(raw, 0, size)
-    for action in order:
-        raw[action >> 3] |= 1 << (action & 7)
-    found = _gathered(raw, size)
-    if raw != small:
-        free(raw)
-    return found
+    try:
+        memset(raw, 0, size)
+        for action in actions:
+            raw[action >> 3] |= 1 << (action & 7)
+        return _gathered(raw, size)
+    finally:
+        if raw != small:
+            free(raw)
 
 
 cdef class Line:
@@ -174,7 +182,13 @@ cdef class Screen:
     def __dealloc__(self):
         free(self.rules)
 
+    cdef int _known(self, int action) except -1:
+        if not 0 <= action < self.actions:
+            raise IndexError(f"no action {action}; there are {self.actions}")
+        return action
+
     def get(self, int action, default=None):
+        self._known(action)
         return self.rules[action] if self.rules[action] >= 0 else default
 
     def bits(self):
@@ -186,16 +200,17 @@ cdef class Screen:
         for i in range(self.actions):
             if self.rules[i] >= 0:
                 raw[i >> 3] |= 1 << (i & 7)
-        found = _gathered(raw, size)
-        free(raw)
-        return found
+        try:
+            return _gathered(raw, size)
+        finally:
+            free(raw)
 
     def having(self, dict rules):
         """The same with other rules for some actions."""
         cdef Screen found = Screen(self.actions)
         memcpy(found.rules, self.rules, self.actions * sizeof(int))
         for action, rule in rules.items():
-            found.rules[<int>action] = rule
+            found.rules[self._known(action)] = rule
         return found
 
     cdef int refuse(self, list rules) except -1:
@@ -419,6 +434,8 @@ cdef class Table:
                 if span == spans:
                     break
                 item = items[position]
+                if not 0 <= item < kinds:
+                    raise IndexError(f"a contact at spot {item}; there are {kinds}")
                 seen[item * spans + span] += 1
                 if self.any_committed and committed[position]:
                     sure[item * spans + span] += 1
@@ -455,7 +472,7 @@ cdef class Counts:
     """The keys that count anything."""
     cdef int many
 
-    def __cinit__(self, Table table, str brand):
+    def __cinit__(self, Table table not None, str brand):
         self.table, self.brand = table, brand
         self.many = 0
         if table.spare != NULL:
@@ -542,6 +559,8 @@ cdef class Counts:
         cdef Here here = self.table.here(channel, self.brand)
         found = []
         for limit in range(self.table.limits) if among is None else sorted(among):
+            if not 0 <= limit < self.table.limits:
+                raise IndexError(f"no limit {limit}; there are {self.table.limits}")
             bits = self._bits(here, limit) if here.holds[<int>limit] else 0
             if bits:
                 found.append((limit, bits))
@@ -722,7 +741,17 @@ cdef class Rounds:
             place.rows[action] = row
         return self._new(self._placed, (action, slot, row, None, (), None, False, fallback))
 
-    def fill(self, Counts counts, tuple order, list places, dict screens):
+    cdef int _known(self, int action) except -1:
+        if not 0 <= action < self.table.actions:
+            raise IndexError(f"no action {action}; there are {self.table.actions}")
+        return action
+
+    cdef int _fits(self, Screen screen) except -1:
+        if screen.actions != self.table.actions:
+            raise ValueError(f"a screen of {screen.actions} actions; there are {self.table.actions}")
+        return 0
+
+    def fill(self, Counts counts not None, tuple order not None, list places not None, dict screens not None):
         """Fill each placement's slots in turn with the best candidates allowed, no action twice.
 
         No treatment may be refused, and there must be room for as many contacts as there are slots.
@@ -751,14 +780,17 @@ cdef class Rounds:
         try:
             if offered == NULL or stopped == NULL:
                 raise MemoryError
+            if counts.table is not table:
+                raise ValueError("contacts counted by other limits")
             candidate, touched = offered + actions, offered + 2 * actions
             stops, ranked = stopped + actions, stopped + 2 * actions
             memset(stopped, 0xFF, 2 * actions * sizeof(int))
             for i in range(number):
-                ranked[i] = order[i]
+                ranked[i] = self._known(order[i])
                 candidate[ranked[i]] = 1
             for place in places:
                 screen = screens[place.channel]
+                self._fits(screen)
                 if filled:
                     memset(stops, 0xFF, actions * sizeof(int))
                     counts.lay(place.here, stops, self.first_limit, touched)
@@ -820,7 +852,7 @@ cdef class Rounds:
                 found = True
         return found
 
-    def verdicts(self, tuple order, list places, list screens, offered, dict stopped):
+    def verdicts(self, tuple order not None, list places not None, list screens not None, offered, dict stopped):
         """What became of each candidate, in their order.
 
         Args:
@@ -839,7 +871,7 @@ cdef class Rounds:
             _spread(offered, flags, actions)
             memset(stops, 0xFF, actions * sizeof(int))
             for action, rule in stopped.items():
-                stops[<int>action] = rule
+                stops[self._known(action)] = rule
             return self._verdicts(order, places, screens, flags, stops)
         finally:
             free(flags)
@@ -852,8 +884,10 @@ cdef class Rounds:
         cdef Screen screen
         cdef list found = [None] * number
         is_offered, outranked, untreated = self._said
+        for screen in screens:
+            self._fits(screen)
         for i in range(number):
-            action = order[i]
+            action = self._known(order[i])
             if offered[action]:
                 found[i] = is_offered
                 continue

@@ -92,6 +92,21 @@ cdef tuple _floats(double* values, Py_ssize_t size):
     return found
 
 
+cdef int _hold(int64_t[::1] indices, Py_ssize_t size, str what) except -1:
+    """Raise what would be read beyond a table: in loops nothing is checked."""
+    cdef Py_ssize_t i
+    for i in range(indices.shape[0]):
+        if not 0 <= indices[i] < size:
+            raise ValueError(f"no {what} {indices[i]}; there are {size}")
+    return 0
+
+
+cdef int _aligned(_Doubles values, Py_ssize_t size) except -1:
+    if len(values.array) != size:
+        raise ValueError(f"{len(values.array)} values where there are {size}")
+    return 0
+
+
 cdef class _Vector:
     """The vector of the values that it was made of last, and room to make another."""
 
@@ -123,6 +138,10 @@ cdef class Vectors:
         self.inputs, self.logs = self.picked.shape[0], self.log.shape[0]
         self.low, self.high = _copied(table.low), _copied(table.high)
         self.scale = _copied(table.scale)
+        _hold(self.picked, self.columns, "column")
+        _hold(self.log, self.inputs, "input")
+        for aligned in (self.low, self.high, self.scale):
+            _aligned(aligned, self.inputs)
 
     def __reduce__(self):
         return Vectors, (self.table,)
@@ -332,6 +351,20 @@ cdef class Ranking:
         self.bind_model()
         self.bind_factors(arbitration)
         self.bind_hurdles(arbitration.hurdles, arbitration.first_rule)
+        self.check()
+
+    cdef int check(self) except -1:
+        """Raise what is not aligned with the actions."""
+        for aligned in (self.bias, self.values, self.levers, self.level, self.slope, self.least_propensity, self.least_priority):
+            if aligned is not None:
+                _aligned(aligned, self.actions)
+        if not self.actions == self.ranked.shape[0] == self.mandatory.shape[0] == self.weighted.shape[0]:
+            raise ValueError("parts of a plan that are not aligned with its actions")
+        if len(self.evidence) not in (0, self.actions):
+            raise ValueError(f"the evidence of {len(self.evidence)} actions; there are {self.actions}")
+        _hold(self.ranked, self.actions, "action")
+        _hold(np.array([i for i, _, _ in self.immature], dtype=np.int64), self.actions, "action")
+        return 0
 
     cdef int bind_model(self) except -1:
         scorer = self.scorer

@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+# cython: language_level=3, wraparound=False, nonecheck=True, cdivision=True, initializedcheck=False
 """Decisions written down: what `models.ledger.records` says in Python, with one call for all parts of a record.
 
 A decision of fifty candidates has some sixty structs. Here they are made from arrays of arguments, without a dict or a
@@ -109,8 +109,37 @@ cdef class Mould:
                 raise TypeError(f"{name!r} is not where it should be")
 
 
+cdef class _Room:
+    """Room to write one record in."""
+
+    cdef Py_ssize_t* rule_of
+    cdef Py_ssize_t* ends
+    cdef Py_ssize_t* grouped
+    cdef Py_ssize_t* rank_of
+    cdef Py_ssize_t* bid_of
+
+    def __cinit__(self, Py_ssize_t actions, Py_ssize_t rules):
+        self.rule_of = <Py_ssize_t*>calloc(actions + 1, sizeof(Py_ssize_t))
+        self.grouped = <Py_ssize_t*>calloc(actions + 1, sizeof(Py_ssize_t))
+        self.ends = <Py_ssize_t*>calloc(rules + 1, sizeof(Py_ssize_t))
+        self.rank_of = <Py_ssize_t*>calloc(actions + 1, sizeof(Py_ssize_t))
+        self.bid_of = <Py_ssize_t*>calloc(actions + 1, sizeof(Py_ssize_t))
+        if not (self.rule_of and self.grouped and self.ends and self.rank_of and self.bid_of):
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self.rule_of)
+        free(self.grouped)
+        free(self.ends)
+        free(self.rank_of)
+        free(self.bid_of)
+
+
 cdef class Writer:
     """What all decisions of a plan have in common; the arguments are aligned with its actions and rules.
+
+    Threads share it. Writing a record calls Python, so that one may come while another is not done: each takes the
+    room that lies idle, or makes its own.
 
     Args:
       plan: Digest, ids, values, levers, mandatory, classes, and rules as `(stage, id)`.
@@ -126,11 +155,7 @@ cdef class Writer:
     cdef Mould candidate
     cdef list removals, removed_actions
     cdef Py_ssize_t actions, rule_count
-    cdef Py_ssize_t* rule_of
-    cdef Py_ssize_t* ends
-    cdef Py_ssize_t* grouped
-    cdef Py_ssize_t* rank_of
-    cdef Py_ssize_t* bid_of
+    cdef _Room idle
     cdef object one, nought
 
     def __cinit__(self, plan, contracts, reasons, helpers):
@@ -147,20 +172,9 @@ cdef class Writer:
         self.candidate = Mould(self.candidates[0], _CANDIDATE)
         self.removals, self.removed_actions = [None] * self.rule_count, [()] * self.rule_count
         self.one, self.nought = 1.0, 0.0
-        self.rule_of = <Py_ssize_t*>calloc(self.actions + 1, sizeof(Py_ssize_t))
-        self.grouped = <Py_ssize_t*>calloc(self.actions + 1, sizeof(Py_ssize_t))
-        self.ends = <Py_ssize_t*>calloc(self.rule_count + 1, sizeof(Py_ssize_t))
-        self.rank_of = <Py_ssize_t*>calloc(self.actions + 1, sizeof(Py_ssize_t))
-        self.bid_of = <Py_ssize_t*>calloc(self.actions + 1, sizeof(Py_ssize_t))
-        if not (self.rule_of and self.grouped and self.ends and self.rank_of and self.bid_of):
-            raise MemoryError
-
-    def __dealloc__(self):
-        free(self.rule_of)
-        free(self.grouped)
-        free(self.ends)
-        free(self.rank_of)
-        free(self.bid_of)
+        for aligned in (self.values, self.levers, self.mandatory, self.classes):
+            if len(aligned) != self.actions:
+                raise ValueError("parts of a plan that are not aligned with its actions")
 
     cdef object _candidate(self, Py_ssize_t action):
         """What every record says of an action that was ranked."""
@@ -173,13 +187,16 @@ cdef class Writer:
         """The record of one decision; None if its parts do not fit each other, which the Python form tells of."""
         cdef tuple order = candidates.order, removed, offers, ranked, held
         cdef list verdicts = allocation.verdicts
+        cdef _Room room
         request, terms = candidates.request, allocation.terms
         if not self._fits(candidates, order, verdicts, terms):
             return None
-        removed = self._removed(candidates.removed_by)
-        if removed is None:
-            return None
-        offers = self._offers(candidates, allocation.placed, terms, order)
+        room, self.idle = self.idle, None
+        if room is None:
+            room = _Room(self.actions, self.rule_count)
+        removed = self._removed(room, candidates.removed_by)
+        offers = None if removed is None else self._offers(room, candidates, allocation.placed, terms, order)
+        self.idle = room
         if offers is None:
             return None
         ranked = self._ranked(candidates, verdicts, terms, order)
@@ -215,6 +232,8 @@ cdef class Writer:
 
     cdef bint _fits(self, candidates, tuple order, list verdicts, terms) except -1:
         cdef Py_ssize_t index, action
+        if order is None or verdicts is None:
+            return False
         for values in (
             candidates.propensities, candidates.context_weights, candidates.priorities, candidates.removed_by
         ):
@@ -233,48 +252,48 @@ cdef class Writer:
                 return False
         return True
 
-    cdef tuple _removed(self, tuple removed_by):
+    cdef tuple _removed(self, _Room room, tuple removed_by):
         cdef Py_ssize_t index, rule, end, start = 0, kinds = 0
         cdef tuple found
-        memset(self.ends, 0, self.rule_count * sizeof(Py_ssize_t))
+        memset(room.ends, 0, self.rule_count * sizeof(Py_ssize_t))
         for index in range(self.actions):
             rule = PyLong_AsLong(item(removed_by, index))
             if rule >= self.rule_count:
                 return None
-            self.rule_of[index] = rule
+            room.rule_of[index] = rule
             if rule >= 0:
-                kinds += self.ends[rule] == 0
-                self.ends[rule] += 1
+                kinds += room.ends[rule] == 0
+                room.ends[rule] += 1
         for rule in range(self.rule_count):  # until it has all its actions, an end is a start
-            end = start + self.ends[rule]
-            self.ends[rule] = start
+            end = start + room.ends[rule]
+            room.ends[rule] = start
             start = end
         for index in range(self.actions):
-            rule = self.rule_of[index]
+            rule = room.rule_of[index]
             if rule >= 0:
-                self.grouped[self.ends[rule]] = index
-                self.ends[rule] += 1
+                room.grouped[room.ends[rule]] = index
+                room.ends[rule] += 1
         found, index, start = PyTuple_New(kinds), 0, 0
         for rule in range(self.rule_count):
-            if self.ends[rule] > start:
-                put(found, index, self._removal(rule, start, self.ends[rule]))
+            if room.ends[rule] > start:
+                put(found, index, self._removal(room, rule, start, room.ends[rule]))
                 index += 1
-                start = self.ends[rule]
+                start = room.ends[rule]
         return found
 
-    cdef object _removal(self, Py_ssize_t rule, Py_ssize_t start, Py_ssize_t end):
+    cdef object _removal(self, _Room room, Py_ssize_t rule, Py_ssize_t start, Py_ssize_t end):
         """What a rule removed; most remove the same actions, or the same one, again and again."""
         cdef tuple known = self.removed_actions[rule]
         cdef Py_ssize_t index
         if PyTuple_GET_SIZE(known) == end - start:
             for index in range(start, end):
-                if PyTuple_GET_ITEM(known, index - start) != PyTuple_GET_ITEM(self.ids, self.grouped[index]):
+                if PyTuple_GET_ITEM(known, index - start) != PyTuple_GET_ITEM(self.ids, room.grouped[index]):
                     break
             else:
                 return self.removals[rule]
         known = PyTuple_New(end - start)
         for index in range(start, end):
-            put(known, index - start, item(self.ids, self.grouped[index]))
+            put(known, index - start, item(self.ids, room.grouped[index]))
         stage, name = self.rules[rule]
         removal = self.removal_of(stage=stage, rule=name, actions=known)
         self.removed_actions[rule], self.removals[rule] = known, removal
@@ -326,21 +345,21 @@ cdef class Writer:
             value = self.candidate_reasons(candidates.request, action)
             fill(made, at[REASONS], <PyObject*>value)
 
-    cdef tuple _offers(self, candidates, placed, terms, tuple order):
+    cdef tuple _offers(self, _Room room, candidates, placed, terms, tuple order):
         cdef list found = []
         cdef Py_ssize_t rank
         if terms is not None and placed:
-            memset(self.rank_of, 0, self.actions * sizeof(Py_ssize_t))
+            memset(room.rank_of, 0, self.actions * sizeof(Py_ssize_t))
             for rank in range(PyTuple_GET_SIZE(order)):
-                self.rank_of[PyLong_AsLong(item(order, rank))] = rank + 1
+                room.rank_of[PyLong_AsLong(item(order, rank))] = rank + 1
         for each in placed:
-            offer = self._offer(candidates, each, terms, order, len(found) + 1)
+            offer = self._offer(room, candidates, each, terms, order, len(found) + 1)
             if offer is None:
                 return None
             found.append(offer)
         return tuple(found)
 
-    cdef object _offer(self, candidates, placed, terms, tuple order, number):
+    cdef object _offer(self, _Room room, candidates, placed, terms, tuple order, number):
         cdef Py_ssize_t action = placed.action
         cdef tuple propensities = candidates.propensities
         if action < 0 or action >= self.actions:
@@ -354,7 +373,7 @@ cdef class Writer:
         if terms is not None and bid is not None:
             sampled, boost, price = bid.sampled, terms.boosts.get(action, self.one), bid.price
             amount = None if placed.fallback else bid.amount
-            told = self._contenders(placed.contenders, terms.prices, PyTuple_GET_SIZE(order))
+            told = self._contenders(room, placed.contenders, terms.prices, PyTuple_GET_SIZE(order))
             if told is None:
                 return None
             contenders, prices = told
@@ -387,21 +406,23 @@ cdef class Writer:
         )
         return called(self.offer_of, held, self.offer_names)
 
-    cdef tuple _contenders(self, tuple bids, prices, Py_ssize_t size):
+    cdef tuple _contenders(self, _Room room, bids, prices, Py_ssize_t size):
         """Who could have won the slot, by rank; and their prices, unless they are what the candidates say."""
         cdef Py_ssize_t index, rank, place = 0
+        if type(bids) is not tuple:
+            return None
         cdef bint as_said = True
         cdef tuple ranks = PyTuple_New(PyTuple_GET_SIZE(bids)), asked = PyTuple_New(PyTuple_GET_SIZE(bids))
-        memset(self.bid_of, 0, (size + 1) * sizeof(Py_ssize_t))
+        memset(room.bid_of, 0, (size + 1) * sizeof(Py_ssize_t))
         for index in range(PyTuple_GET_SIZE(bids)):
             action = item(bids, index).action
-            rank = self.rank_of[PyLong_AsLong(action)] if 0 <= action < self.actions else 0
-            if not rank or self.bid_of[rank]:
+            rank = room.rank_of[PyLong_AsLong(action)] if 0 <= action < self.actions else 0
+            if not rank or room.bid_of[rank]:
                 return None  # a bid of none of the candidates, or a second of one
-            self.bid_of[rank] = index + 1
+            room.bid_of[rank] = index + 1
         for rank in range(1, size + 1):
-            if self.bid_of[rank]:
-                bid = item(bids, self.bid_of[rank] - 1)
+            if room.bid_of[rank]:
+                bid = item(bids, room.bid_of[rank] - 1)
                 price = bid.price
                 as_said = as_said and price == prices.get(bid.action, self.nought)
                 put(ranks, place, rank)

@@ -60,6 +60,23 @@ cdef class _Field:
         self.words, self.rows = words, rows
         self.tables = len(words)
 
+    cdef int _check(self, Py_ssize_t width) except -1:
+        """Raise a case that no row is of: where they are looked up nothing is checked."""
+        cdef Py_ssize_t cases = 4
+        if self.kind == NUMBER:
+            cases = 2 + self.cut_count
+        elif self.kind == WORD:
+            cases = 1 + max(1, max(self.words.values(), default=1))
+        elif self.kind == ITEMS:
+            cases = 3 * self.tables
+            if self.tables > _MOST_ITEMS or sorted(self.words.values()) != list(range(self.tables)):
+                raise ValueError("items without a table each")
+        if min(self.words.values(), default=0) < 0 or self.index < 0:
+            raise ValueError("a negative index")
+        if self.rows.shape[0] < cases or self.rows.shape[1] != width:
+            raise ValueError(f"{self.rows.shape[0]} x {self.rows.shape[1]} words for {cases} cases of {width}")
+        return 0
+
 
 cdef inline double _number(object value) except? -1.5:
     """A number as a double: beyond all constants where it is beyond any double."""
@@ -96,6 +113,17 @@ cdef class Tables:
         self._start = start
         self._fields = tuple([_Field(*field) for field in fields])
         self._rest, self._zone, self._plain = rest, zone, plain
+        if words < 1 or self._start.shape[0] != self._width:
+            raise ValueError(f"{words} words, of which {self._start.shape[0]} are given")
+        for field in self._fields:
+            (<_Field>field)._check(self._width)
+
+    cdef int _known(self, bits) except -1:
+        """Raise a bit that no word has: where they are looked up nothing is checked."""
+        for bit in bits:
+            if not 0 <= bit < 64 * self._words:
+                raise ValueError(f"no bit {bit}; there are {64 * self._words}")
+        return 0
 
     cdef bint _met(self, object request, uint64_t* met) except -1:
         """Put what is met into `met`; False: that is for the Python form to say."""
@@ -235,6 +263,13 @@ cdef class Chains(Tables):
         self._numbers, self._none = tuple(numbers), -1
         if len(runs) > MOST_ITEMS:
             raise ValueError("too many runs")
+        links = [link for chain in chains for link in chain]
+        bits = [bit for run in runs for bit in run] + [link for link in links if link >= 0]
+        self._known(bits)
+        if min(links, default=0) < -len(runs):
+            raise ValueError(f"no run {-1 - min(links)}; there are {len(runs)}")
+        if max(bits, default=-1) >= len(self._numbers):
+            raise ValueError(f"no number of bit {max(bits)}; there are {len(self._numbers)}")
 
     def __call__(self, request):
         """The first unmet rule of each chain."""

@@ -28,6 +28,12 @@ cdef extern from *:
 VERSION = 1
 
 
+def _within(indices, low, high):
+    found = np.asarray(indices)
+    if found.size and not (low <= found.min() and found.max() < high):
+        raise ValueError(f"indices from {found.min()} to {found.max()}, not from {low} to {high - 1}")
+
+
 cdef class Forest:
     """Trees bound to the actions of a plan. Its scratch memory is used by one thread at a time: it keeps the lock."""
 
@@ -67,6 +73,24 @@ cdef class Forest:
         self._trees, self._actions = self._split_ends.shape[0], terms.shape[1]
         self._values = np.concatenate([levels, np.zeros(self._case_word.shape[0])])
         self._reached = np.zeros(self._case_word.shape[0], np.int64)
+        self._check()
+
+    cdef int _check(self) except -1:
+        """Raise what would be read beyond a table: where trees are walked nothing is checked."""
+        cdef Py_ssize_t splits = self._threshold.shape[0], cases = self._case_word.shape[0]
+        terms = np.asarray(self._terms)
+        _within(self._feature, 0, self._features)
+        _within(terms, 0, self._values.shape[0])
+        _within(np.diff(self._split_ends, prepend=0), 0, splits + 1)
+        _within(np.diff(self._case_ends, prepend=0), 0, cases + 1)
+        if not splits == self._feature.shape[0] == self._keep.shape[0]:
+            raise ValueError("splits that are not aligned")
+        if cases != self._case_first.shape[0] or self._case_ends.shape[0] != self._trees or len(terms) != 1 + self._trees:
+            raise ValueError("cases that are not aligned")
+        if self._trees and (self._split_ends[self._trees - 1] != splits or self._case_ends[self._trees - 1] != cases):
+            raise ValueError("splits or cases of no tree")
+        _within(self._case_first, 0, self._leaf.shape[0])
+        return 0
 
     def __reduce__(self):
         return Forest, self._made_from
@@ -119,19 +143,25 @@ cdef class Forest:
         Raises:
           ValueError: A length is not as said.
         """
-        cdef Py_ssize_t at, step, leaf
-        if x.shape[0] != self._features or columns.shape[0] != self._leaf.shape[0]:
+        cdef Py_ssize_t at, step, leaf, size = self._leaf.shape[0]
+        if x.shape[0] != self._features or columns.shape[0] != size or changes.shape[0] != size:
             raise ValueError("x is not of the model's length, or columns not of that of its leaves")
+        if columns.shape[1] != changes.shape[1]:
+            raise ValueError("columns and changes of different depths")
         self._reach(x)
         for at in range(cases.shape[0]):
+            if not 0 <= cases[at] < self._reached.shape[0]:
+                raise ValueError(f"no case {cases[at]}; there are {self._reached.shape[0]}")
             leaf = self._reached[cases[at]]
             for step in range(columns.shape[1]):
+                if not 0 <= columns[leaf, step] < credit.shape[0]:
+                    raise ValueError(f"no column {columns[leaf, step]}; there are {credit.shape[0]}")
                 credit[columns[leaf, step]] += changes[leaf, step]
 
     cdef void _reach(self, const double[::1] x) noexcept:
         """The leaf that each case ends in, and what it adds."""
         cdef Py_ssize_t tree, split = 0, case = 0, split_end, case_end
-        cdef int64_t leaf
+        cdef int64_t leaf, leaves = self._leaf.shape[0]
         cdef uint64_t word
         cdef double* values = &self._values[self._levels]
         for tree in range(self._trees):
@@ -142,6 +172,8 @@ cdef class Forest:
                 split += 1
             while case < case_end:
                 leaf = self._case_first[case] + lowest_bit(word & self._case_word[case])
+                if leaf >= leaves:  # trees whose splits rule out all leaves are none, but nor are they a crash
+                    leaf = leaves - 1
                 self._reached[case] = leaf
                 values[case] = self._leaf[leaf]
                 case += 1

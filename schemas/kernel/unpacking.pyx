@@ -72,8 +72,9 @@ cdef int room_for(Buffer* buffer, int64_t more) noexcept nogil:
 cdef inline int add(Buffer* buffer, const void* data, int64_t size) noexcept nogil:
     if room_for(buffer, size):
         return FULL
-    memcpy(buffer.data + buffer.size, data, size)
-    buffer.size += size
+    if size:
+        memcpy(buffer.data + buffer.size, data, size)
+        buffer.size += size
     return FINE
 
 
@@ -391,7 +392,7 @@ cdef int add_spelt(Node* node, Bytes at, int64_t size) noexcept:
     cdef bytes spelt
     try:
         spelt = _json_text(_decoded(PyBytes_FromStringAndSize(<const char*>at, size)))
-    except Exception:
+    except BaseException:  # an interrupt, too: what is left unsaid here would count as said
         return OTHER
     return add_text(node, PyBytes_AS_STRING(spelt), PyBytes_GET_SIZE(spelt))
 
@@ -438,13 +439,18 @@ cdef class Unpacker:
     """The columns of one contract.
 
     Its fields come as tuples `(kind, nullable, repeated, name, fields)`; those of a map are its key and its value.
+
+    All threads of a process share one, and its buffers: a call that finds it in use takes another. It holds the GIL,
+    which would otherwise be given and taken back for every record, so that this is seldom.
     """
 
     cdef Node root
     cdef list _names
+    cdef object _fields
+    cdef bint _busy
 
     def __cinit__(self, fields):
-        self._names = []
+        self._names, self._fields = [], fields
         self.root.kind = K_RECORD
         self._fill(&self.root, fields)
 
@@ -466,6 +472,8 @@ cdef class Unpacker:
             self._names.append(key)
             part.key, part.key_size = <Bytes>PyBytes_AS_STRING(key), len(key)
             part.kind, part.nullable, part.repeated = kind, nullable, repeated
+            if part.kind not in range(8) or len(inner) < (2 if part.kind == K_MAP else 0):
+                raise ValueError(f"no kind of field: {kind!r} of {len(inner)} fields")
             self._fill(part, inner)
 
     def unpack(self, records):
@@ -475,7 +483,17 @@ cdef class Unpacker:
 
         Raises:
           MemoryError: There is no room for them.
+          TypeError: A record is no bytes.
         """
+        if self._busy:
+            return Unpacker(self._fields).unpack(records)
+        self._busy = True
+        try:
+            return self._unpacked(records)
+        finally:
+            self._busy = False
+
+    cdef list _unpacked(self, records):
         cdef Bytes at
         cdef Bytes end
         cdef bytes record
@@ -483,10 +501,11 @@ cdef class Unpacker:
         if begin(&self.root):
             raise MemoryError
         for record in records:
+            if record is None:
+                raise TypeError("a record is None")
             at = <Bytes>PyBytes_AS_STRING(record)
             end = at + PyBytes_GET_SIZE(record)
-            with nogil:
-                result = add_record(&self.root, &at, end)
+            result = add_record(&self.root, &at, end)
             if result == FULL:
                 raise MemoryError
             if result or at != end:

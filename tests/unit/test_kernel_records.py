@@ -195,3 +195,23 @@ def _candidates_of(order):
 def test_switched_off_it_is_python(monkeypatch):
     monkeypatch.setenv(SWITCH, "0")
     assert _recorder(False)._compiled is None
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(_decided(), min_size=2, max_size=2), st.booleans())
+def test_a_decision_written_while_another_is_is_not_mixed_with_it(decided, ranked):
+    """Threads share a recorder, and one may come at any call of Python, as here from the reasons of an offer."""
+    outer, inner = decided
+    answers = []
+
+    def interrupted(request, action):
+        if not answers:
+            answers.append(None)
+            answers.append(recorder._compiled(*inner))
+        return _reasons(request, action)
+
+    recorder = _recorder(ranked, reasons=interrupted)
+    made = recorder._compiled(*outer)
+    assert _bytes(made) == _bytes(_recorder(ranked).reference(*outer))
+    if answers:
+        assert _bytes(answers[1]) == _bytes(_recorder(ranked).reference(*inner))

@@ -1,5 +1,6 @@
 """Bytes to columns in the kernel: the tables of the Python form, cell by cell, and nothing else taken for it."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import msgspec
@@ -167,3 +168,39 @@ def test_switched_off_it_is_not_found(monkeypatch):
 
 def _outcome(**fields):
     return Outcome(outcome_id="o", customer_id="c", occurred_at=AT, kind=OutcomeKind.CLICKED, **fields)
+
+
+@built
+def test_records_unpacked_while_others_are_are_not_mixed_with_them():
+    """All threads of a process share an unpacker."""
+    unpack = unpacker(Outcome)
+    packed = [ContractCoder(Outcome).encode(_outcome(attributes={"a": str(n) * 40 * n})) for n in range(30)]
+    answers = []
+
+    def interrupted():
+        for record in packed[:10]:
+            yield record
+            answers.append(unpack(packed[10:]))
+
+    found = unpack(interrupted())
+    assert found == unpack(packed[:10])
+    assert answers == [unpack(packed[10:])] * 10
+
+
+@built
+def test_threads_unpack_at_the_same_time():
+    packed = [ContractCoder(Outcome).encode(_outcome(attributes={"a": str(n) * n})) for n in range(400)]
+    table = packed_columns(Outcome)
+    parts = [packed[n::8] for n in range(8)]
+    wanted = [table(part) for part in parts]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(table, parts * 20))
+    assert all(one.equals(other) for one, other in zip(found, wanted * 20, strict=True))
+
+
+@built
+@pytest.mark.parametrize("record", [None, "text", bytearray(b"x"), 5])
+def test_what_is_no_bytes_is_refused(record):
+    with pytest.raises(TypeError):
+        _unpack(Outcome, [record])
+    assert _unpack(Outcome, []) is not None, "and it works again"
