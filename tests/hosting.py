@@ -70,14 +70,17 @@ def empty_stream() -> TestStream:
     return TestStream(coder=beam.coders.registry.get_coder(Keyed)).with_output_types(Keyed)
 
 
-def streamed(fold: FoldSource, outputs: Mapping[str, type], source: TestStream) -> tuple[Outputs, Accounts]:
+def streamed(
+    fold: FoldSource, outputs: Mapping[str, type], source: TestStream, *, forwarded: tuple[type, ...] = ()
+) -> tuple[Outputs, Accounts]:
     """What the stateful host makes of a stream.
 
     Counted here: of each step, the streaming direct runner keeps only what its first bundle counted.
     """
     accounts = {counted: Tally() for counted in Counted}
     with mock.patch.object(fold_per_key, "ACCOUNTS", accounts):
-        outputs_seen, _ = _run(STREAMING, lambda p: p | source, FoldPerKey(fold, outputs), tuple(outputs))
+        folded = FoldPerKey(fold, outputs, forwarded=forwarded)
+        outputs_seen, _ = _run(STREAMING, lambda p: p | source, folded, tuple(outputs))
     return outputs_seen, {counted: tally.count for counted, tally in accounts.items()}
 
 

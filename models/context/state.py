@@ -47,6 +47,7 @@ class ContextState(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Latest event time, where the plan forgets customers; unlike the clock, no timer moves it."""
 
 
+_HEAD = bytes((VERSION,))
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(ContextState).decode
 _read_signal = msgspec.msgpack.Decoder(Signal).decode
@@ -55,7 +56,7 @@ _read_outcome = msgspec.msgpack.Decoder(Outcome).decode
 
 def encode_state(state: ContextState) -> bytes:
     """One byte of version, then msgpack."""
-    return bytes((VERSION,)) + _encode(state)
+    return _HEAD + _encode(state)
 
 
 def decode_state(data: bytes) -> ContextState:

@@ -118,9 +118,22 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(LedgerState)
 
 
+_HEAD = bytes((VERSION,))
+_WHOLE = _HEAD + _encoder.encode(LedgerState())[:3]
+"""How the bytes begin that this code writes: its version, and as many fields as it knows."""
+
+_latest: tuple[LedgerState | None, bytes] = (None, b"")
+"""What was read or written last: most events leave the ledger as it is, so it need not be written anew."""
+
+
 def encode_state(state: LedgerState) -> bytes:
     """A version byte and msgpack."""
-    return bytes((VERSION,)) + _encoder.encode(state)
+    global _latest  # noqa: PLW0603
+    known, data = _latest
+    if known is not state:
+        data = _HEAD + _encoder.encode(state)
+        _latest = (state, data)
+    return data
 
 
 def decode_state(data: bytes) -> LedgerState:
@@ -129,6 +142,7 @@ def decode_state(data: bytes) -> LedgerState:
     Raises:
       ValueError: Not a ledger's state, or of a version that this code cannot read.
     """
+    global _latest  # noqa: PLW0603
     version = data[0] if data else None
     if version is None or not READS_FROM <= version <= VERSION:
         raise ValueError(f"ledger state of version {version}; this code reads {READS_FROM} to {VERSION}")
@@ -140,6 +154,8 @@ def decode_state(data: bytes) -> LedgerState:
         state = msgspec.structs.replace(state, committed=(True,) * len(state.times))
     if not _pointing(state):
         raise ValueError("unreadable ledger state: positions do not match the tables")
+    if data[: len(_WHOLE)] == _WHOLE:
+        _latest = (state, data)
     return state
 
 

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from ledger_bank import Customer, day, plan, verdicts
 
-from models.ledger.state import VERSION, LedgerState
+from models.ledger.state import VERSION, LedgerState, decode_state, encode_state
 from models.times import NEVER
 from schemas import Feedback, OutcomeKind
 
@@ -38,6 +40,26 @@ def test_the_bytes_are_of_version_1_and_become_version_2():
     assert WRITTEN.read_bytes()[0] == 1
     assert found.fold.encode(found.state)[0] == VERSION == 2
     assert found.fold.decode(found.fold.encode(found.state)) == found.state
+
+
+def test_a_state_of_fewer_fields_is_written_whole():
+    state = msgspec.structs.replace(customer().state, gaps=(), erased=None)
+    whole = encode_state(state)
+    fields = msgspec.msgpack.decode(whole[1:])
+    shorter = whole[:1] + msgspec.msgpack.encode(fields[:-2])
+    found = decode_state(shorter)
+    assert found == state
+    assert encode_state(found) == whole
+
+
+@given(order=st.lists(st.tuples(st.booleans(), st.integers(0, 2)), max_size=12))
+def test_what_is_written_is_the_state_asked_for_whatever_came_before(order):
+    states = [LedgerState(customer_id=name, sequence=len(name)) for name in ("", "a", "bb")]
+    written = [bytes((VERSION,)) + msgspec.msgpack.encode(state) for state in states]
+    for reads, which in order:
+        if reads:
+            states[which] = decode_state(bytes(bytearray(written[which])))
+        assert encode_state(states[which]) == written[which]
 
 
 def test_contacts_and_pauses_hold_as_before():
