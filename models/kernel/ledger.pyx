@@ -8,7 +8,7 @@ that nothing has to be searched for or cleared that was not.
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
-VERSION = 3
+VERSION = 4
 
 cdef enum:
     BY_KEY = 0
@@ -241,6 +241,8 @@ cdef class Table:
     cdef int *tally_of
     cdef int *at_most
     cdef int *kind
+    cdef int *unknown
+    """By limit for each direction: the number of the key whose contacts count for both; -1 for other limits."""
     cdef int *covers
     cdef int *covers_many
     cdef int *entries
@@ -289,6 +291,9 @@ cdef class Table:
         self.at_most = _ints([min(limit.at_most, 2**30) for limit in limits])
         self.kind = _ints([_KINDS.get(limit.each, BY_KEY) for limit in limits])
         self._number_keys(tallies, limits)
+        self.unknown = _ints(
+            [self._ids[limit.tally].get("", -1) if limit.each == "direction" else -1 for limit in limits]
+        )
         self._list_members(limits)
 
     cdef char *_flags(self, values) except NULL:
@@ -353,6 +358,7 @@ cdef class Table:
         free(self.tally_of)
         free(self.at_most)
         free(self.kind)
+        free(self.unknown)
         free(self.covers)
         free(self.covers_many)
         free(self.entries)
@@ -509,6 +515,16 @@ cdef class Counts:
             made += self.made[here.second[limit]]
         return made >= self.table.at_most[limit]
 
+    cdef inline bint filled(self, Line line, int limit) noexcept:
+        """Whether an offer there, which is counted, may have filled a limit."""
+        cdef Table table = self.table
+        cdef int key = line.keys[table.tally_of[limit]], unknown = table.unknown[limit]
+        if key < 0 or not table.counted[table.tally_of[limit]]:
+            return False
+        if unknown < 0:
+            return self.made[key] >= table.at_most[limit]
+        return key == unknown or self.made[key] + self.made[unknown] >= table.at_most[limit]
+
     cdef void lay(self, Here here, int *rules, int first, char *among) noexcept:
         """Note the first limit that refuses each action; those `among` only, unless it is NULL."""
         cdef Table table = self.table
@@ -606,7 +622,7 @@ cdef class Counts:
         return found
 
     def add(self, row):
-        """Count an offer just made; the indices of the limits that it filled."""
+        """Count an offer just made; the indices of the limits that it filled, or may have: `refused` knows."""
         return self._added(self.table.line(row.key))
 
     cdef object _added(self, Line line):
@@ -623,10 +639,8 @@ cdef class Counts:
             return set()
         found = set()
         for i in range(table.limits):
-            if table.counted[table.tally_of[i]]:
-                key = line.keys[table.tally_of[i]]
-                if key >= 0 and self.made[key] >= table.at_most[i]:
-                    found.add(i)
+            if self.filled(line, i):
+                found.add(i)
         return found
 
     def copy(self):
@@ -846,8 +860,7 @@ cdef class Rounds:
             return False
         found = False
         for i in range(table.limits):
-            key = line.keys[table.tally_of[i]]
-            if table.counted[table.tally_of[i]] and key >= 0 and counts.made[key] >= table.at_most[i]:
+            if counts.filled(line, i):
                 touched[i] = 1
                 found = True
         return found

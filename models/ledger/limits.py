@@ -111,6 +111,7 @@ class ContactLimits:
         self.by_household = any(tally.household for tally in self._tallies)
         self._by_treatment = [i for i, limit in enumerate(self._limits) if limit.each == "treatment"]
         self._adding = [i for i, tally in enumerate(self._tallies) if tally.counted]
+        self._of_directions = {i for i, tally in enumerate(self._tallies) if tally.each == "direction"}
         self._rows: dict[str, Row] = {}
         self._covered: dict[tuple[str, str, bool], int] = {}
         kernel = find("ledger", KERNEL)
@@ -275,6 +276,7 @@ class Counts:
         self._limits = limits._limits
         self._by_treatment = limits._by_treatment
         self._adding = limits._adding
+        self._of_directions = limits._of_directions
         self._brand = brand
         self._counts = counts
         self._peaks = [max(count.values(), default=0) for count in counts]
@@ -331,7 +333,7 @@ class Counts:
         return found
 
     def add(self, row: Row) -> set[int]:
-        """Count an offer just made; the indices of the limits that it filled."""
+        """Count an offer just made; the indices of the limits that it filled, or may have: `refused` knows."""
         filled: dict[int, int] = {}
         for index in self._adding:
             key = row.keys[index]
@@ -339,7 +341,8 @@ class Counts:
                 counts = self._counts[index]
                 counts[key] = count = counts.get(key, 0) + 1
                 self._peaks[index] = max(self._peaks[index], count)
-                filled[index] = count
+                # Contacts of unknown direction count for both: it may fill one together with them.
+                filled[index] = sum(counts.values()) if index in self._of_directions else count
         if not filled:
             return set()
         return {i for i, limit in enumerate(self._limits) if filled.get(limit.tally, -1) >= limit.at_most}

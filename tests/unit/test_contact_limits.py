@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ledger_bank import ACTIONS, START, Customer, day, plan, verdicts
 
 from models.ledger.spots import in_scope, plan_spots
+from models.ledger.state import Book, LedgerState
 from models.times import DAY, HOUR, MINUTE, duration
 from schemas import OutcomeKind
 
@@ -78,6 +79,30 @@ def test_a_channel_limit_leaves_the_other_channels_alone():
     assert [(offer.placement, offer.action) for offer in decision.offers] == [("mail", "loan")]
     decision = customer.decide(["card"], day(1.1))
     assert verdicts(decision) == {"card": ("ContactPoliciesChannelLimits", "cap")}
+
+
+@pytest.mark.parametrize(
+    ("known", "unknown", "offered"), [(0, 1, 2), (1, 1, 1), (1, 2, 0), (0, 2, 1), (0, 0, 3)]
+)
+def test_offers_of_one_decision_add_to_contacts_whose_direction_is_not_known(known, unknown, offered):
+    # What older code wrote of a channel that the plan has no more: it counts for both directions.
+    limit = {**LIMIT, "at_most": 3, "each": "direction"}
+    customer = Customer(plan(limits=[limit], placements=_tiles(5)))
+    customer.state = _contacts(["web"] * known + ["fax"] * unknown, day(0))
+    governed = ALL[:4]
+    decision = customer.decide(governed, day(1), placements=["tile"])
+    assert [offer.action for offer in decision.offers] == governed[:offered]
+    refused = [candidate.action for candidate in decision.ranked if candidate.rule == "cap"]
+    assert refused == governed[offered:]
+
+
+def _contacts(channels: Sequence[str], at: int) -> LedgerState:
+    """A ledger with one contact in each of these channels, as code wrote them that knew no brand and direction."""
+    book = Book(LedgerState(customer_id="c1", clock=at, sequence=1, since=at))
+    for channel in channels:
+        key = "\x1f".join(("gone", "gone-said", channel, "hero", "lending", "grow", "marketing"))
+        book.add_contact(at, book.spot(key), committed=True)
+    return book.close(at + 30 * DAY)
 
 
 def test_a_group_with_the_name_of_the_channel_is_not_taken_for_it():
