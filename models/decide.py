@@ -1,12 +1,16 @@
 """DecideNextBestAction as one fold: context, funnel and ledger change together, in one state."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from models.context import ContextFold, ContextState
-from models.folds import Output
+from models.folds import Counted, Output
 from models.funnel import Funnel
+from models.kernel import find
 from models.ledger import Kin, LedgerEvent, LedgerFold, LedgerState
 from models.ledger.events import time_of
+from models.ledger.spots import KERNEL
 from models.times import Micros
 from schemas import DecisionRequest, Outcome, Signal
 
@@ -36,6 +40,34 @@ class DecideState(msgspec.Struct, frozen=True, gc=False):
     ledger: LedgerState
 
 
+Advance = Callable[[DecideState, Event], tuple[DecideState, list[Output]]]
+
+
+def _compiled(context: ContextFold, funnel: Funnel, ledger: LedgerFold) -> Advance | None:
+    """One event through all three parts in one call, where each has a compiled form of its own."""
+    if (type(context), type(funnel), type(ledger)) != (ContextFold, Funnel, LedgerFold):
+        return None  # parts of another make have ways of their own
+    kernel, fast = find("ledger", KERNEL), context.fast
+    if kernel is None or fast is None or funnel.ranking is None:
+        return None
+    advance: Advance = kernel.Advancing(
+        context=(
+            fast,
+            context.in_python,
+            context.deadline,
+            context.expire,
+            context.silence,
+            context.forget is not None,
+        ),
+        funnel=(funnel.ranking, funnel.reference),
+        ledger=(ledger.step, ledger.expire),
+        deciding=ledger.compiled,
+        types=(DecideState, DecisionRequest, (Outcome, Signal)),
+        observed=Counted.OBSERVED,
+    ).advance
+    return advance
+
+
 class DecideFold:
     """The fused composition: what the chained one does with two keyed steps, in one.
 
@@ -47,6 +79,8 @@ class DecideFold:
         self._context = context
         self._funnel = funnel
         self._ledger = ledger
+        self.advance = _compiled(context, funnel, ledger)
+        """`models.folds.advance` of the kernel; None where it is not built."""
 
     def initial(self) -> DecideState:
         """A customer never seen."""

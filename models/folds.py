@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from functools import partial
 from heapq import heappop, heappush
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -72,12 +73,18 @@ class Fold(Protocol[State, Event]):
 def advance(fold: Fold[State, Event], state: State, event: Event) -> tuple[State, list[Output]]:
     """Expire what is due before `event`, then apply it. The only way events are ever applied.
 
-    A fold whose key stands for several clocks has an `advance` of its own, which knows what an event makes due.
+    A fold whose key stands for several clocks has an `advance` of its own, which knows what an event makes due; so has
+    one with a compiled form, which does the same in one call.
     """
     own = getattr(fold, "advance", None)
     if own is not None:
         advanced: tuple[State, list[Output]] = own(state, event)
         return advanced
+    return step_by_step(fold, state, event)
+
+
+def step_by_step(fold: Fold[State, Event], state: State, event: Event) -> tuple[State, list[Output]]:
+    """What `advance` does for a fold that has none of its own."""
     due = fold.deadline(state)
     at = fold.order(event)[0]
     if due is None or due > at:
@@ -90,8 +97,9 @@ def advance(fold: Fold[State, Event], state: State, event: Event) -> tuple[State
 def fold_events(fold: Fold[State, Event], events: Iterable[Event]) -> Iterator[Output]:
     """All outputs of one key's events in the given order, and of what is due after the last."""
     state = fold.initial()
+    own = getattr(fold, "advance", None) or partial(step_by_step, fold)
     for event in events:
-        state, outputs = advance(fold, state, event)
+        state, outputs = own(state, event)
         yield from outputs
     _, outputs = fold.expire(state, NEVER)
     yield from outputs

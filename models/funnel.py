@@ -38,7 +38,7 @@ class Funnel:
 
     def candidates(self, request: DecisionRequest) -> CandidateSet:
         """All three in a row."""
-        ranked = self._ranking(request) if self._ranking else None
+        ranked = self.ranking(request) if self.ranking else None
         return self.reference(request) if ranked is None else ranked
 
     def reference(self, request: DecisionRequest) -> CandidateSet:
@@ -46,7 +46,7 @@ class Funnel:
         return self.arbitrate(self.score(self.engage(request)))
 
     @cached_property
-    def _ranking(self) -> Callable[[DecisionRequest], CandidateSet | None] | None:
+    def ranking(self) -> Callable[[DecisionRequest], CandidateSet | None] | None:
         """All three, compiled; for whom it yields None Python has to do."""
         kernel = find("ranking", RANKING)
         if kernel is None or not isinstance(self.table, kernel.Vectors):

@@ -124,9 +124,9 @@ class ContextFold:
         and then a request or OBSERVED. OBSERVED and nothing more, if the customer was erased since it happened.
         """
         taken = self.fast(state, event) if self.fast is not None else None
-        return self._step(state, event) if taken is None else taken
+        return self.in_python(state, event) if taken is None else taken
 
-    def _step(self, state: ContextState, event: Event) -> tuple[ContextState, list[Output]]:
+    def in_python(self, state: ContextState, event: Event) -> tuple[ContextState, list[Output]]:
         """`step` in Python."""
         at, kind, event_id = self.order(event)
         if isinstance(event, Signal) and event.type in _RESERVED:

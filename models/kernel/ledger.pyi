@@ -47,10 +47,10 @@ class Table:
     ) -> None: ...
     def count(
         self,
-        times: list[Micros],
-        items: list[int],
-        committed: list[bool],
-        spots: list[str],
+        times: list[Micros] | tuple[Micros, ...],
+        items: list[int] | tuple[int, ...],
+        committed: list[bool] | tuple[bool, ...],
+        spots: list[str] | tuple[str, ...],
         at: Micros,
         brand: str,
     ) -> Counts | None: ...
@@ -80,3 +80,32 @@ class Rounds:
         offered: int,
         stopped: dict[int, int],
     ) -> list[Verdict]: ...
+
+class Deciding:
+    def __init__(
+        self,
+        *,
+        table: Table,
+        rounds: Rounds,
+        times: tuple[Micros, ...],
+        numbers: tuple[int, ...],
+        policy: tuple[Any, ...],
+        recorder: tuple[Any, ...],
+        contacts: tuple[Any, ...],
+        counted: tuple[Any, Any],
+        types: tuple[type, ...],
+    ) -> None: ...
+    def decide(self, state: Any, candidates: Any) -> tuple[Any, list[Any]] | None: ...
+
+class Advancing:
+    def __init__(
+        self,
+        *,
+        context: tuple[Any, ...],
+        funnel: tuple[Any, Any],
+        ledger: tuple[Any, Any],
+        deciding: Deciding | None,
+        types: tuple[Any, ...],
+        observed: Any,
+    ) -> None: ...
+    def advance(self, state: Any, event: Any) -> tuple[Any, list[Any]]: ...

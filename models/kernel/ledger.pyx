@@ -5,10 +5,26 @@ Each key of each tally has a number of its own, so that counts are one row of in
 that nothing has to be searched for or cleared that was not.
 """
 
+import datetime
+
+cimport cpython.datetime as cdt
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.object cimport PyObject
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memcmp, memcpy, memset
+
+
+cdef extern from "Python.h":
+    bint PyUnicode_IS_COMPACT_ASCII(object)
+    void *PyUnicode_DATA(object)
+    Py_ssize_t PyUnicode_GET_LENGTH(object)
+    object PyUnicode_DecodeASCII(const char *, Py_ssize_t, const char *)
+    PyObject *PySequence_Fast_GET_ITEM(object, Py_ssize_t)
+
 
 VERSION = 4
+
+include "context_identity.pxi"
 
 cdef enum:
     BY_KEY = 0
@@ -232,7 +248,7 @@ cdef class Table:
     """All limits of a plan."""
 
     cdef int tallies, limits, actions, keys, spans, most_rows
-    cdef bint any_committed
+    cdef bint any_committed, by_treatment
     cdef long long *windows
     cdef int *span_of
     cdef char *committed
@@ -284,6 +300,7 @@ cdef class Table:
             self.windows[i] = window
         self.span_of = _ints([windows.index(tally.window) for tally in tallies])
         self.any_committed = any(tally.committed for tally in tallies)
+        self.by_treatment = any(limit.each == "treatment" for limit in limits)
         self.committed = self._flags([tally.committed for tally in tallies])
         self.per_brand = self._flags([tally.per_brand for tally in tallies])
         self.counted = self._flags([tally.counted for tally in tallies])
@@ -411,10 +428,10 @@ cdef class Table:
             self._heres[channel, brand] = found
         return found
 
-    def count(self, list times, list items, list committed, list spots, long long at, str brand):
+    def count(self, times, items, committed, spots, long long at, str brand):
         """The contacts counted, for one more at `at`; None if there are later ones: that is for the Python form.
 
-        Contacts must be in ascending order, and none may be missing that a window holds.
+        Contacts must be in ascending order, and none may be missing that a window holds. All four are lists or tuples.
         """
         cdef Py_ssize_t number = len(times), position
         cdef int spans = self.spans, kinds = len(spots), item, span, i, key, made
@@ -423,9 +440,14 @@ cdef class Table:
         cdef int *sure
         cdef Line line
         cdef Counts counts = Counts(self, brand)
+        for column in (times, items, committed, spots):
+            if type(column) is not list and type(column) is not tuple:
+                raise TypeError("contacts are columns in lists or tuples")
+        if len(items) != number or len(committed) != number:
+            raise ValueError("columns of contacts are not aligned")
         if not number or not spans:
             return counts
-        if <long long>times[number - 1] > at:
+        if <long long><object>PySequence_Fast_GET_ITEM(times, number - 1) > at:
             return None
         seen = <int *>calloc(2 * kinds * spans + 1, sizeof(int))
         if seen == NULL:
@@ -434,16 +456,16 @@ cdef class Table:
         try:
             span = 0
             for position in range(number - 1, -1, -1):
-                since = <long long>times[position]
+                since = <long long><object>PySequence_Fast_GET_ITEM(times, position)
                 while span < spans and since <= at - self.windows[span]:
                     span += 1
                 if span == spans:
                     break
-                item = items[position]
+                item = <object>PySequence_Fast_GET_ITEM(items, position)
                 if not 0 <= item < kinds:
                     raise IndexError(f"a contact at spot {item}; there are {kinds}")
                 seen[item * spans + span] += 1
-                if self.any_committed and committed[position]:
+                if self.any_committed and <object>PySequence_Fast_GET_ITEM(committed, position):
                     sure[item * spans + span] += 1
             for item in range(kinds):
                 made = seen[item * spans]
@@ -453,7 +475,7 @@ cdef class Table:
                     sure[item * spans + i] += sure[item * spans + i - 1]
                 if not made:
                     continue
-                line = self.line(<str>spots[item])
+                line = self.line(<str><object>PySequence_Fast_GET_ITEM(spots, item))
                 for i in range(self.tallies):
                     key = line.keys[i]
                     if key < 0 or (self.per_brand[i] and line.brand and line.brand != brand):
@@ -928,3 +950,7 @@ cdef class Rounds:
             else:
                 found[i] = self._rules[first] if everywhere else untreated
         return found
+
+
+include "ledger_deciding.pxi"
+include "ledger_folding.pxi"

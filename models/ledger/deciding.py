@@ -39,16 +39,16 @@ class Decider:
         volumes: Volumes | None,
     ) -> None:
         """Compile `spec`, whose contact policy, influences and gates are compiled already."""
-        self._late = duration(spec.session.late)
-        self._keep = spec.contact.keep
-        self._limits = limits
-        self._suppressions = suppressions
+        self.late = duration(spec.session.late)
+        self.keep, self.keep_ids = spec.contact.keep, spec.dedupe.keep
+        self.limits = limits
+        self.suppressions = suppressions
         self._influences = influences
-        self._gates = gates
-        self._volumes = volumes
+        self.gates = gates
+        self.volumes = volumes
         self._bundles = Bundles(spec)
         self._bidding = Bidding(spec)
-        self._allocator = Allocator(spec, limits, suppressions, self._bundles, gates)
+        self.allocator = Allocator(spec, limits, suppressions, self._bundles, gates)
 
     def allocate(self, book: Book, candidates: CandidateSet, at: Micros, kin: Kin | None) -> Allocation:
         """Who gets the slots. The book forgets contacts that nothing needs, if it is full.
@@ -63,25 +63,25 @@ class Decider:
         lost = at < book.lost_until
         unsure = kin is not None and at < self._sure_from(kin)
         self._forget(book)
-        others = kin if self._limits.by_household else None
-        compiled = None if others else self._limits.counted(book, at, request.brand, request.channel)
+        others = kin if self.limits.by_household else None
+        compiled = None if others else self.limits.counted(book, at, request.brand, request.channel)
         counts = compiled or self._count(book, request.brand, at, others, lost=lost, unsure=unsure)
-        free = self._keep - len(book.times)
+        free = self.keep - len(book.times)
         refusals = Refusals(
-            self._allocator,
+            self.allocator,
             counts,
-            self._suppressions.active(book.pauses, at, request.brand) if book.pauses else NOTHING,
-            gates=self._gates,
+            self.suppressions.active(book.pauses, at, request.brand) if book.pauses else NOTHING,
+            gates=self.gates,
             request=request,
             full=free <= 0,
             lost=lost,
             unsure=unsure,
         )
-        if compiled and not (lost or unsure or book.marks or candidates.evidence or self._volumes):
+        if compiled and not (lost or unsure or book.marks or candidates.evidence or self.volumes):
             found = self._by_priority(candidates, compiled, refusals, free)
             if found is not None:
                 return found
-        offering = Offering(self._allocator, counts, brand=request.brand, free=free)
+        offering = Offering(self.allocator, counts, brand=request.brand, free=free)
         turn = self._round(book, candidates, at, refusals, offering)
         return turn.allocate(candidates.order, request.placements, request.channel)
 
@@ -92,7 +92,7 @@ class Decider:
 
         It fills slots by priority where no treatment is refused, nothing is bundled, and memory is enough.
         """
-        request, order, rounds = candidates.request, candidates.order, self._allocator.rounds
+        request, order, rounds = candidates.request, candidates.order, self.allocator.rounds
         if rounds is None or (self._bundles.involved and self._bundles.involved & mask(order)):
             return None
         places, slots = rounds.places(request.placements, request.channel, request.brand)
@@ -103,7 +103,7 @@ class Decider:
         placed, verdicts = rounds.fill(counts, order, places, screens)
         if placed:
             return Allocation(placed, verdicts, None)
-        fitting = self._allocator.fitting([place.name for place in places])
+        fitting = self.allocator.fitting([place.name for place in places])
         return Allocation(placed, verdicts, no_action(fitting, order, verdicts))
 
     def _round(
@@ -111,19 +111,19 @@ class Decider:
     ) -> Round:
         """By bids, if anything besides priorities has a say; else by priority alone, which is faster."""
         brand = candidates.request.brand
-        market = Market(self._volumes, at, brand) if self._volumes is not None else None
+        market = Market(self.volumes, at, brand) if self.volumes is not None else None
         boosts = self._influences.boosts(book.marks, at) if book.marks else {}
         chances = drawn(self._bidding, candidates) if candidates.evidence else 0
         bundled = self._bundles.involved and self._bundles.involved & mask(candidates.order)
         if not (market or boosts or chances or bundled):
-            return Round(self._allocator, refusals, offering, brand)
+            return Round(self.allocator, refusals, offering, brand)
         auction = Auction(self._bidding, candidates, boosts, market, chances)
-        return AuctionRound(self._allocator, refusals, offering, brand, auction=auction, market=market)
+        return AuctionRound(self.allocator, refusals, offering, brand, auction=auction, market=market)
 
     def _forget(self, book: Book) -> None:
         """Forget the contacts that no limit needs any more, if there are too many."""
-        if len(book.times) >= self._keep:
-            rows, horizon = self._limits.rows(book.spots), book.clock - self._late
+        if len(book.times) >= self.keep:
+            rows, horizon = self.limits.rows(book.spots), book.clock - self.late
             book.keep_contacts(lambda made, item: made + rows[item].need > horizon)
 
     def _count(
@@ -131,11 +131,11 @@ class Decider:
     ) -> Counts:
         """The contacts of the customer and, where any limit counts them, of the household."""
         own = self._contacts(book, refused=lost)
-        return self._limits.count(own, at, brand, self._household(own, kin, unsure=unsure))
+        return self.limits.count(own, at, brand, self._household(own, kin, unsure=unsure))
 
     def _contacts(self, ledger: Book | LedgerState, *, refused: bool) -> Contacts:
         """What limits count; `refused`: what is missing is refused by another rule, and no limit has to."""
-        rows = self._limits.rows(ledger.spots)
+        rows = self.limits.rows(ledger.spots)
         known = Contacts(ledger.times, ledger.items, ledger.committed, rows)
         if refused or (ledger.forgotten == -NEVER and not ledger.gaps):
             return known
@@ -145,7 +145,7 @@ class Decider:
 
     def _household(self, own: Contacts, kin: Kin | None, *, unsure: bool) -> Contacts | None:
         """The contacts of the whole household; None if others have none, or no limit counts them."""
-        if kin is None or not self._limits.by_household:
+        if kin is None or not self.limits.by_household:
             return None
         known = [
             ledger for ledger in kin.ledgers if ledger.times or ledger.gaps or ledger.forgotten != -NEVER
@@ -160,4 +160,4 @@ class Decider:
         what was forgotten; nor can one while a ledger is lost.
         """
         clock = max([kin.forgotten, *(ledger.clock for ledger in kin.ledgers)])
-        return max([clock - self._late, *(ledger.lost_until for ledger in kin.ledgers)])
+        return max([clock - self.late, *(ledger.lost_until for ledger in kin.ledgers)])

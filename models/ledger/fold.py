@@ -25,6 +25,7 @@ from models.ledger.attribution import (
     attribute,
     contact_state,
 )
+from models.ledger.compiled import compiled_decision
 from models.ledger.deciding import Decider
 from models.ledger.events import LedgerEvent, customer_of, decode_event, encode_event, order_key, time_of
 from models.ledger.influences import Influences
@@ -76,6 +77,11 @@ class LedgerFold:
         self._decider = Decider(spec, self._limits, self._suppressions, self._influences, gates, volumes)
         self._windows = ResponseWindows(spec, remembered=self._limits.longest or self._late)
         self._recorder = Recorder(spec, digest, Arbitration.of(spec), rules, reasons)
+        remembered = (self._remembered, self._remember)
+        self.compiled = compiled_decision(
+            self._decider, self._windows, self._recorder, digest, remembered, self._settled
+        )
+        """Decisions of the kernel, which knows what nearly all are; None where it is not built."""
         rules_on_signals = [spec.contact.suppressions[index].signal for index in self._suppressions.signals]
         texts = [text for text in rules_on_signals if text is not None]
         self._matches: Callable[[Signal], Sequence[bool]] | None = (
@@ -140,6 +146,16 @@ class LedgerFold:
 
         `kin`: the other members of the household, whose contacts count for limits with `whose: household`.
         """
+        if self.compiled is not None and kin is None and isinstance(event, CandidateSet):
+            decided = self.compiled.decide(state, event)
+            if decided is not None:
+                return decided
+        return self._step(state, event, kin)
+
+    def _step(
+        self, state: LedgerState, event: LedgerEvent, kin: Kin | None
+    ) -> tuple[LedgerState, list[Output]]:
+        """`step` in Python."""
         at = time_of(event)
         if state.erased is not None and at <= state.erased:
             return state, [] if isinstance(event, Signal) else [Counted.OBSERVED]
@@ -408,6 +424,12 @@ class LedgerFold:
             book.erased = None
         if len(book.open) + len(book.times) < before:
             book.compact()
+
+    def _settled(self, state: LedgerState) -> LedgerState:
+        """The state without what no event can depend on."""
+        book = Book(state)
+        self._prune(book)
+        return book.close(self._due(book))
 
     def _due(self, book: Book) -> Micros:
         silence = self._next_silence(book)

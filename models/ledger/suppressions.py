@@ -188,6 +188,7 @@ class Suppressions:
     Attributes:
       ids: Rule ids, in the order written.
       stages: Where a candidate leaves the funnel, aligned with `ids`.
+      lasting: By id: how many triggers pause, and within which time.
     """
 
     def __init__(self, spec: PlanSpec) -> None:
@@ -203,7 +204,7 @@ class Suppressions:
         )
         self._index = {name: index for index, name in enumerate(self.ids)}
         self._kernel = find("ledger", KERNEL)
-        self._lasting = {rule.spec.id: (rule.spec.times, rule.within) for rule in self._rules}
+        self.lasting = {rule.spec.id: (rule.spec.times, rule.within) for rule in self._rules}
         self._effects: dict[tuple[str, str, str], tuple[int, str, str, int] | None] = {}
         self._by_action = {spot.action: spot for spot in self._spots}
         self.signals = tuple(index for index, rule in enumerate(self._rules) if rule.spec.signal is not None)
@@ -254,7 +255,7 @@ class Suppressions:
 
     def pruned(self, pauses: Sequence[Pause], settled: Micros) -> list[Pause]:
         """The pauses that events from `settled` on can still be affected by. Rules no longer in the plan end."""
-        if self._kernel is not None and self._kernel.lasting(pauses, self._lasting, settled):
+        if self._kernel is not None and self._kernel.lasting(pauses, self.lasting, settled):
             return list(pauses)
         found = []
         for pause in pauses:

@@ -1,0 +1,296 @@
+# A decision in one call: `models.ledger.fold.LedgerFold.step` for ranked candidates, where priority alone has a say.
+
+cdef long long _UNSET = -(<long long>1 << 62)
+cdef str _SEPARATOR = "\x1f"
+
+cdef enum:
+    MOST_SPOTS = 65_536
+    RELEASED = 2
+
+
+cdef class Offered:
+    """What a spot means for how long its contact, and its offer, matter."""
+
+    cdef long long need
+    cdef long long silence
+    """After how long silence is an answer; -1: it never is."""
+
+
+cdef class Deciding:
+    """Decides on candidates of any customer under one plan; None where Python has to."""
+
+    cdef Table table
+    cdef Rounds rounds
+    cdef Py_ssize_t keep, keep_ids
+    cdef long long late, longest, remembered, remember, shortest, open_for
+    cdef int first_suppression, first_limit
+    cdef bint any_silence
+    cdef object involved, active, pruned_pauses, needed_until, gates, write, fitting, no_action
+    cdef object row, exempts, silence_of, settle, digest, duplicate, decided
+    cdef object state_type, open_type, offer_type, entry_type, allocation_type, new
+    cdef dict lasting, offers
+
+    def __init__(self, *, Table table, Rounds rounds, times, numbers, policy, recorder, contacts, counted, types):
+        """Of a ledger's fold, whose parts are compiled.
+
+        Args:
+          table: Its limits.
+          rounds: How its slots are filled.
+          times: Lateness; the longest limit; how long contacts are remembered, at least and by request; the shortest
+            and the longest time that an offer is open. Microseconds.
+          numbers: How many contacts and ids are kept; the numbers of the first suppression and of the first limit.
+          policy: What is bundled, as bits; what is paused; pauses pruned; until when they matter; their rules; gates.
+          recorder: Writes decisions; who fits placements; why nobody was offered; the plan's digest.
+          contacts: `ContactLimits.row` and `exempts`; after how long a channel's silence is an answer, and whether
+            any is; a state with all that is old forgotten.
+          counted: DUPLICATE and DECIDED.
+          types: LedgerState, OpenDecision, OpenOffer, Entry and Allocation.
+        """
+        self.table, self.rounds = table, rounds
+        self.late, self.longest, self.remembered, self.remember, self.shortest, self.open_for = times
+        self.keep, self.keep_ids, self.first_suppression, self.first_limit = numbers
+        self.involved, self.active, self.pruned_pauses, self.needed_until, self.lasting, self.gates = policy
+        self.write, self.fitting, self.no_action, self.digest = recorder
+        self.row, self.exempts, self.silence_of, self.any_silence, self.settle = contacts
+        self.duplicate, self.decided = counted
+        self.state_type, self.open_type, self.offer_type, self.entry_type, self.allocation_type = types
+        self.offers, self.new = {}, tuple.__new__
+
+    def decide(self, state, candidates):
+        """The new state and the outputs, or None: the Python form knows what to do."""
+        when = candidates.request.requested_at
+        return self.decided_at(state, candidates, _micros(when)) if _is_utc(when) else None
+
+    cdef object decided_at(self, state, candidates, long long at):
+        cdef tuple decided = state.decided, notes = state.notes
+        cdef object request = candidates.request, mark, allocation, since, made
+        mark = _mark(request.decision_id)
+        if mark is None or state.erased is not None:
+            return None
+        if mark in decided:
+            return state, [self.duplicate]
+        allocation = self.allocated(state, candidates, request, at)
+        if allocation is None:
+            return None
+        decided = decided + (mark,)
+        if len(decided) > self.keep_ids:
+            decided = decided[len(decided) - self.keep_ids :]
+        since = state.since
+        if <long long>since == _UNSET:
+            since = at
+        if notes:
+            notes = tuple([note.told() for note in notes])
+        entry = self.new(self.entry_type, (state.sequence + 1, since, notes))
+        made = self.reserved(state, candidates, request, at, (<tuple>allocation)[0], decided, since)
+        if made is None:
+            return None
+        return made, [self.write(candidates, allocation, entry), self.decided]
+
+    cdef object allocated(self, state, candidates, request, long long at):
+        """Who gets the slots, by priority; None if anything else has a say."""
+        cdef tuple times = state.times, order = candidates.order, gaps = state.gaps, gap
+        cdef str channel = request.channel, brand = request.brand
+        cdef Counts counts
+        cdef Place place
+        cdef object paused = None
+        cdef dict screens = {}
+        cdef list places, placed, verdicts
+        if candidates.evidence or state.marks or <long long>state.lost_until > at:
+            return None
+        if channel not in self.table._directions or <long long>state.forgotten > at - self.longest:
+            return None
+        for gap in gaps:
+            if <long long>gap[1] > at - self.longest:
+                return None
+        if self.involved and self.involved & mask(order):
+            return None
+        places, slots = self.rounds.places(request.placements, channel, brand)
+        if self.keep - len(times) <= <Py_ssize_t>slots:
+            return None
+        counts = self.table.count(times, state.items, state.committed, state.spots, at, brand)
+        if counts is None:
+            return None
+        if state.pauses:
+            paused = self.active(state.pauses, at, brand)
+            if paused.treatments:
+                return None
+        for place in places:
+            if place.channel not in screens:
+                screen = self.screened(counts, request, paused, place.channel)
+                if screen is None:
+                    return None
+                screens[place.channel] = screen
+        placed, verdicts = self.rounds.fill(counts, order, places, screens)
+        why = None
+        if not placed:
+            why = self.no_action(self.fitting([(<Place>each).name for each in places]), order, verdicts)
+        return self.new(self.allocation_type, (placed, verdicts, why, None))
+
+    cdef object screened(self, Counts counts, request, paused, str channel):
+        """Who is refused in a channel before anything is offered; None if only a treatment is."""
+        cdef list before = []
+        if self.table.by_treatment and counts.refused_treatments(channel):
+            return None
+        if self.gates is not None:
+            if self.gates.refused_treatments(request, channel):
+                return None
+            before += self.gates.refused(request, channel)
+        if paused is not None:
+            before += [(self.first_suppression + <int>rule, bits) for rule, bits in paused.within(channel)]
+        return counts.screen(channel, before, self.first_limit, [])
+
+    cdef object reserved(self, state, candidates, request, long long at, list placed, tuple decided, since):
+        """The state with the contacts that the offers reserve; None if Python has to put them where they belong."""
+        cdef tuple times = state.times, items = state.items, committed = state.committed, opened = state.open
+        cdef tuple spots = state.spots, origins = state.origins, gaps = state.gaps, row, one
+        cdef tuple propensities = candidates.propensities
+        cdef Py_ssize_t item, origin, open_offers
+        cdef tuple waiting
+        cdef list offers = []
+        cdef dict missed = None
+        cdef object when = at
+        if placed:
+            if opened and <long long>opened[len(opened) - 1].at >= at:
+                return None
+            open_offers = len(placed)
+            for made in opened:
+                waiting = made.offers
+                open_offers += len(waiting)
+            if open_offers > self.keep:
+                return None
+        for offer in placed:
+            one = <tuple>offer
+            row = <tuple>one[2]
+            item = _place_of(spots, row[1])
+            if item == len(spots):
+                spots = spots + (row[1],)
+            offers.append(self.offer_type(item, propensities[<Py_ssize_t>one[0]], 0, False, one[6]))
+            if row[3]:
+                if times and <long long>times[len(times) - 1] > at:
+                    return None
+                times, items, committed = times + (when,), items + (item,), committed + (False,)
+            elif not self.exempts(row):
+                missed = dict(gaps) if missed is None else missed
+                missed[item] = max(when, missed.get(item, when))
+        if placed:
+            said = _SEPARATOR.join((request.brand, self.digest, candidates.model_digest, request.arm))
+            origin = _place_of(origins, said)
+            if origin == len(origins):
+                origins = origins + (said,)
+            opened = opened + (self.open_type(when, request.decision_id, origin, tuple(offers)),)
+        if missed is not None:
+            gaps = tuple(missed.items())
+        return self.settled(
+            state, request.customer_id, at, decided, origins, spots, times, items, opened, since, committed, gaps
+        )
+
+    cdef object settled(self, state, customer_id, long long at, tuple decided, tuple origins, tuple spots, tuple times,
+                        tuple items, tuple opened, since, tuple committed, tuple gaps):
+        """The state after all of a decision, without what nothing can depend on any more."""
+        cdef long long clock = state.clock, settled, due = 0
+        cdef bint old
+        cdef tuple pauses = state.pauses
+        clock = max(clock, at)
+        settled = clock - self.late
+        old = self.ages(times, opened, gaps, settled)
+        if not old:
+            if pauses and not lasting(pauses, self.lasting, settled):
+                pauses = tuple(self.pruned_pauses(pauses, settled))
+            due = self.next_silence(opened, spots)
+            if due < 0:
+                due = self.forgettable(state, clock, times, opened, gaps, spots, pauses)
+        made = self.state_type(
+            customer_id, clock, state.sequence + 1, due, state.lost_until, decided, origins, spots, times, items, opened,
+            pauses, since, (), committed, (), state.forgotten, gaps, None,
+        )
+        return self.settle(made) if old else made
+
+    cdef bint ages(self, tuple times, tuple opened, tuple gaps, long long settled) except -1:
+        """Whether any contact, or any offer, may be one that no event can depend on."""
+        cdef long long until = settled - self.remembered
+        cdef tuple gap
+        if times and <long long>times[0] <= until:
+            return True
+        if opened and <long long>opened[0].at + self.shortest < settled:
+            return True
+        for gap in gaps:
+            if <long long>gap[1] <= until:
+                return True
+        return False
+
+    cdef Offered offered(self, str key):
+        cdef Offered found = self.offers.get(key)
+        if found is None:
+            row = self.row(key)
+            found = Offered()
+            found.need = row.need
+            silence = self.silence_of(row.spot.channel)
+            found.silence = -1 if silence is None else silence
+            if len(self.offers) >= MOST_SPOTS:
+                self.offers.clear()
+            self.offers[key] = found
+        return found
+
+    cdef long long next_silence(self, tuple opened, tuple spots) except -2:
+        """When the next silence is an answer; -1: none is."""
+        cdef long long soonest = -1, at, due
+        cdef Offered offered
+        cdef tuple offers
+        if not self.any_silence:
+            return -1
+        for made in opened:
+            at = made.at
+            if soonest >= 0 and at + self.shortest + self.late >= soonest:
+                break
+            offers = made.offers
+            for offer in offers:
+                if offer.labelled or <int>offer.contact == RELEASED:
+                    continue
+                offered = self.offered(spots[<Py_ssize_t>offer.item])
+                due = at + offered.silence + self.late + 1
+                if offered.silence >= 0 and (soonest < 0 or due < soonest):
+                    soonest = due
+        return soonest
+
+    cdef long long forgettable(self, state, long long clock, tuple times, tuple opened, tuple gaps, tuple spots,
+                               tuple pauses) except? -1:
+        """When no event can depend on anything in the ledger any more."""
+        cdef long long needed = max(0, clock), forgotten = state.forgotten, lost = state.lost_until
+        cdef tuple gap
+        needed = max(needed, lost, forgotten + self.remembered)
+        if pauses:
+            needed = max(needed, <long long>self.needed_until(pauses))
+        if times:
+            needed = max(needed, <long long>times[len(times) - 1] + self.remembered)
+        for gap in gaps:
+            needed = max(
+                needed, <long long>gap[1] + max(self.offered(spots[<Py_ssize_t>gap[0]]).need, self.remember)
+            )
+        if opened:
+            needed = max(needed, <long long>opened[len(opened) - 1].at + self.open_for)
+        return needed + self.late + 1
+
+
+cdef Py_ssize_t _place_of(tuple table, str key) except -1:
+    """Where a text is in a table; its end if it is not there."""
+    cdef Py_ssize_t i
+    for i in range(len(table)):
+        if table[i] == key:
+            return i
+    return len(table)
+
+
+cdef object _mark(str text):
+    """What stands for a decision's id in the ledger; None for ids that are not plain."""
+    cdef nb_hash state
+    cdef unsigned char out[8]
+    cdef unsigned long long found = 0
+    cdef int i
+    if text is None or not PyUnicode_IS_COMPACT_ASCII(text):
+        return None
+    nb_begin(&state, 8)
+    nb_feed(&state, <const char *>PyUnicode_DATA(text), PyUnicode_GET_LENGTH(text))
+    nb_end(&state, out, 8)
+    for i in range(8):
+        found = found << 8 | out[i]
+    return found
