@@ -161,18 +161,18 @@ class ContextFold:
             return state, []
         due = [session for session in state.sessions if session.last_at + self.silence <= now]
         if state.sessions and not due:  # as it is mostly, beside a ledger that has more to do
-            return state if now == NEVER or now <= state.clock else _at(state, now), []
+            later = now != NEVER and now > state.clock
+            return _at(state, now, state.sessions, state.series) if later else state, []
         ended = self._ended(state, due)
-        open_still = tuple(session for session in state.sessions if session not in due)
+        open_still = tuple([session for session in state.sessions if session not in due]) if due else ()
         if not open_still and (over := self._over(state)) is not None and over <= now:
             return self.initial(), ended
+        clock, series = state.clock if now == NEVER else max(state.clock, now), state.series
         reach = None if open_still else self._reach(state)
-        state = msgspec.structs.replace(
-            state,
-            clock=state.clock if now == NEVER else max(state.clock, now),
-            sessions=open_still,
-            series=state.series if reach is None or reach > now else self.program.forget(state.series),
-        )
+        if reach is not None and reach <= now:
+            series = self.program.forget(series)
+        if due or clock != state.clock or series is not state.series:
+            state = _at(state, clock, open_still, series)
         return state, ended
 
     def order(self, event: Event) -> tuple[Micros, int, str]:
@@ -430,8 +430,10 @@ def _erased_last(state: ContextState) -> Micros | None:
     return None if state.sequence else state.erased
 
 
-def _at(state: ContextState, clock: Micros) -> ContextState:
-    """The state at a later clock."""
+def _at(
+    state: ContextState, clock: Micros, sessions: tuple[OpenSession, ...], series: dict[int, Any]
+) -> ContextState:
+    """The state at a later clock, with these sessions and series."""
     return ContextState(
         state.customer_id,
         clock,
@@ -439,8 +441,8 @@ def _at(state: ContextState, clock: Micros) -> ContextState:
         state.opened,
         state.recent,
         state.facts,
-        state.sessions,
-        state.series,
+        sessions,
+        series,
         state.starts,
         state.erased,
         state.seen,

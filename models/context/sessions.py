@@ -153,12 +153,12 @@ class SessionRules:
             ended_at=moment(session.last_at),
             duration_s=(session.last_at - session.started_at) / SECOND,
             events=session.events,
-            by_type=tuple(TypeCount(type=t, events=n) for t, n in sorted(session.by_type.items())),
+            by_type=tuple([TypeCount(type=t, events=n) for t, n in sorted(session.by_type.items())]),
             channels=session.channels,
             brands=session.brands,
             devices=len(session.devices) // FINGERPRINT_BYTES,
             decisions=session.decisions,
-            features=tuple(FeatureValue(name=name, value=value) for name, value in named),
+            features=tuple([FeatureValue(name=name, value=value) for name, value in named]),
             plan_digest=self.digest,
         )
 

@@ -136,7 +136,7 @@ class FeatureProgram:
         ]
         return max(reaches, default=None)
 
-    def forget(self, series: Slots) -> Slots:
+    def forget(self, series: Slots) -> dict[int, Any]:
         """The series that are asked for their latest event however old it is."""
         return {key: value for key, value in series.items() if key in self._kept}
 
