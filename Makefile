@@ -27,7 +27,10 @@ setup: .venv/.installed ## Make the virtual environment from the lock file
 	@touch $@
 
 kernel: .venv/.installed ## Compile the kernel anew after a change to it
-	@$(BIN)/python -c 'from setuptools import setup; setup()' --quiet build_ext --inplace
+	@$(BIN)/python -W ignore -c 'from setuptools import setup; setup()' --quiet build_ext --build-lib build/kernel
+	@# Renamed into place, whole: processes that run have the old one mapped, others may be starting.
+	@cd build/kernel && find . -name '*.so' | while read -r built; do \
+	  cmp -s "$$built" "../../$$built" || { cp "$$built" "../../$$built.new" && mv -f "../../$$built.new" "../../$$built"; } || exit 1; done
 
 demo: setup ## Decide a sample day of a bank and show what came of it
 	@$(BIN)/nextbeam demo --out $(OUT)

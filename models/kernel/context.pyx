@@ -9,6 +9,7 @@ event that comes in time, is no duplicate, and opens a session or goes on with t
 import datetime
 import math
 import operator
+import sys
 
 cimport cpython.datetime as cdt
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -30,6 +31,9 @@ cdef extern from "Python.h":
 
 
 VERSION = 3
+
+if sys.byteorder != "little":
+    raise ImportError("fingerprints and packed series are read as little-endian words")
 
 include "context_identity.pxi"
 include "context_memory.pxi"
