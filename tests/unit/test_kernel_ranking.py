@@ -171,7 +171,7 @@ def test_candidates_are_those_of_the_python_form(seed, actions, inputs, ugly, da
         asked = request(features, arm, f"c{rng.integers(9)}")
         found = outcome(compiled, asked)
         assert found == outcome(reference, asked)
-        assert isinstance(found, str) or (compiled._ranking(asked) is None) == (arm in ARMS)
+        assert isinstance(found, str) or (compiled.ranking(asked) is None) == (arm in ARMS)
 
 
 @settings(max_examples=200)
