@@ -35,8 +35,8 @@ class Least(NamedTuple):
 
 
 RATIOS = (
-    Least("nextbeam", NAIVE, 5.6),
-    Least("folds", NAIVE, 10.7),
+    Least("nextbeam", NAIVE, 8.5),
+    Least("folds", NAIVE, 14.0),
     Least("folds", LOOP, 0.25),
     Least("folds", "folds-plain", 2.45),
 )

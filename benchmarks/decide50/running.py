@@ -2,8 +2,8 @@
 
 CPU is what the kernel accounts to the process and all children it waited for, or the sum of what was last seen of each
 process of the tree, whichever is more: a child that outlives its parent is only in the latter. Peak memory is the
-largest sum seen, every tenth of a second, or the largest resident set of one process, whichever is more. Pages that
-several processes share are counted once (proportional set size).
+largest sum seen, every tenth of a second. Pages that several processes share are counted once (proportional set size).
+What the kernel accounts as the largest resident set is of no use here: a child begins with its parent's.
 """
 
 import os
@@ -117,7 +117,7 @@ def measure(
     return Spent(
         cpu_s=max(usage.ru_utime + usage.ru_stime, watched.cpu_s),
         wall_s=time.monotonic() - began,
-        peak_mb=max(watched.peak / 1e6, usage.ru_maxrss * 1024 / 1e6),
+        peak_mb=watched.peak / 1e6,
         processes=watched.most,
     )
 

@@ -8,6 +8,7 @@ from docs.diagrams.svg import page, words
 
 _WIDE, _HIGH, _PANEL, _TOP, _LEFT = 860.0, 250.0, 430.0, 60.0, 70.0
 _ACROSS, _DOWN = 310.0, 150.0
+_LABELS = 6
 _STYLES = ("system", "outside", "topic")
 
 
@@ -58,13 +59,13 @@ class _Place:
         return log10(x / self._low) / log10(self._high / self._low)
 
     def axes(self, xs: Sequence[float], unit: str) -> Iterator[str]:
-        """The two axes, with the values of x that were measured (at most six), and a few of y."""
+        """The two axes, with the values of x that were measured (of many, the first and the last), and a few of y."""
         right = self._left + _ACROSS
         for part in range(5):
             y = self._base - part / 4 * _DOWN
             yield f'<line class="life" x1="{self._left:.1f}" x2="{right:.1f}" y1="{y:.1f}" y2="{y:.1f}"/>'
             yield words(short(self._top * part / 4), (self._left - 24, y + 4), "small")
-        for x in xs[:: max(1, -(-len(xs) // 6))]:
+        for x in xs if len(xs) <= _LABELS else (xs[0], xs[-1]):
             yield words(short(x), (self._left + self._share(x) * _ACROSS, self._base + 18), "small")
         yield words(unit, (self._left, self._base + 34), "small", middle=False)
 

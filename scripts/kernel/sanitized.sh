@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The tests of kernels and of hostile input with AddressSanitizer and UBSan: kernel_sanitized.sh [OTHER ARGUMENTS OF PYTEST]
+# The tests of kernels and of hostile input with AddressSanitizer and UBSan: scripts/kernel/sanitized.sh [OTHER ARGUMENTS OF PYTEST]
 # It is built in a temporary folder, with bounds checked; KEEP=folder: there, and again only after a change. Takes minutes.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 python=${PYTHON:-$PWD/.venv/bin/python}
 asan=$("${CC:-gcc}" -print-file-name=libasan.so 2> /dev/null) || asan=libasan.so
 if [ ! -e "$asan" ]; then
