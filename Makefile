@@ -23,11 +23,11 @@ setup: .venv/.installed ## Make the virtual environment from the lock file
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
 	@$(BIN)/uv pip install --quiet --native-tls --python $(BIN)/python --compile-bytecode --require-hashes -r requirements-dev.lock \
 	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@DIST_EXTRA_CONFIG="$(CURDIR)/scripts/kernel/parallel.cfg" $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 kernel: .venv/.installed ## Compile the kernel anew after a change to it
-	@$(BIN)/python -W ignore -c 'from setuptools import setup; setup()' --quiet build_ext --build-lib build/kernel
+	@$(BIN)/python -W ignore -c 'from setuptools import setup; setup()' --quiet build_ext --parallel 2 --build-lib build/kernel
 	@# Renamed into place, whole: processes that run have the old one mapped, others may be starting.
 	@cd build/kernel && find . -name '*.so' | while read -r built; do \
 	  cmp -s "$$built" "../../$$built" || { cp "$$built" "../../$$built.new" && mv -f "../../$$built.new" "../../$$built"; } || exit 1; done

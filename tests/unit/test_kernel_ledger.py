@@ -78,7 +78,7 @@ def book_of(made: Sequence[tuple[int, Spot, bool]]) -> Book:
     return book
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     st.lists(limit, max_size=6),
     contacts,
@@ -129,7 +129,7 @@ def same_refusals(ours: Any, theirs: Any, channel: str) -> None:
         assert [screen.get(i) for i in range(len(NAMES))] == [expected.get(i) for i in range(len(NAMES))]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.integers(0, 2**32))
 def test_customers_live_the_same_lives(seed):
     spec, history = life(seed)
@@ -194,7 +194,7 @@ def pauses(now: int) -> st.SearchStrategy[Pause]:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.lists(pauses(100), max_size=3), st.integers(1, 3), st.integers(1, 3))
 def test_what_lasts_is_what_pruning_leaves_alone(known, times, others):
     rules = [{"label": "positive", "times": n, "within": "9s", "pause": "9s"} for n in (times, others)]

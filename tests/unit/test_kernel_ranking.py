@@ -160,7 +160,7 @@ SIZES = st.integers(1, 40)
 SEEDS = st.integers(0, 2**32)
 
 
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(seed=SEEDS, actions=SIZES, inputs=SIZES, ugly=st.sampled_from([0.0, 0.0, 0.1, 0.5]), data=st.data())
 def test_candidates_are_those_of_the_python_form(seed, actions, inputs, ugly, data):
     compiled, reference = funnels(seed, actions, inputs, ugly)
@@ -174,7 +174,7 @@ def test_candidates_are_those_of_the_python_form(seed, actions, inputs, ugly, da
         assert isinstance(found, str) or (compiled.ranking(asked) is None) == (arm in ARMS)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(seed=SEEDS, actions=SIZES, inputs=SIZES, ugly=st.sampled_from([0.0, 0.1, 0.5]), top=st.integers(0, 10))
 def test_reasons_are_those_of_the_python_form(seed, actions, inputs, ugly, top):
     compiled, reference = funnels(seed, actions, inputs, ugly)

@@ -127,7 +127,7 @@ def _bytes(decision):
     return msgspec.msgpack.encode(decision)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(_decided(), min_size=1, max_size=3), st.sampled_from(RECORDERS))
 def test_decisions_are_those_of_python(decided, recorder):
     for each in decided:

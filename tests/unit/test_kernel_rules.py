@@ -21,7 +21,7 @@ from schemas import Stage
 pytestmark = pytest.mark.skipif(find("rules", rule_tables.VERSION) is None, reason="the kernel is not built")
 
 SPEC = load_plan(Path(__file__).parents[1] / "plans" / "small").spec
-QUICK = settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+QUICK = settings(deadline=None, max_examples=80, suppress_health_check=list(HealthCheck))
 FIELDS = fields_of(SPEC, Scope.DECISION)
 NUMERIC = st.sampled_from([field.name for field in FIELDS.values() if field.numeric and field.name.isascii()])
 EDGES = NUMBERS | st.sampled_from([2**53 - 1, 2**53, 2**53 + 1, -(2**53), 0.1, 1e-300])

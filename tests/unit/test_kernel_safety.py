@@ -78,7 +78,7 @@ def _damaged(draw, slots: dict[int, Any]) -> dict[int, Any]:
 
 
 @pytest.mark.parametrize("name", ["gap", "declared"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_a_damaged_state_raises_or_is_taken_as_it_is(name, data):
     fold, _ = folds(name)

@@ -39,7 +39,7 @@ def both(artifact: Artifact, rows: np.ndarray, starting: np.ndarray) -> tuple[Tr
     most=st.sampled_from([1, 2, 20, 64]),
     x=st.lists(values, min_size=3, max_size=3).map(np.array),
 )
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 def test_the_kernel_scores_and_explains_as_python_does(seed, known, rows, trees, most, x):
     artifact = random_trees(tuple(f"a{index}" for index in range(known)), seed, trees, most)
     bound = np.minimum(np.array(rows), known - 1)
