@@ -44,7 +44,7 @@ def _counters(owner: object) -> set[str]:
     found = set()
     for value in vars(owner).values():
         several = value.values() if hasattr(value, "values") and not isinstance(value, type) else [value]
-        if isinstance(value, metrics.Rungs):
+        if isinstance(value, metrics.Rungs | metrics.Counts):
             several = value._counters.values()
         found |= {each.metric_name.name for each in several if isinstance(each, Counter)}
     return found
@@ -84,7 +84,7 @@ def test_each_counter_that_is_made_is_counted():
     ]
     assert len(made) > 6
     for name in made:
-        assert re.search(rf"\b{name}(\[\w+\])?\.inc\(|append\({name}\)", text), name
+        assert re.search(rf"\b{name}(\[\w+\])?\.inc\(|append\({name}\)|Counts\([^)]*\b{name}\b", text), name
 
 
 def test_every_reason_that_decoding_can_have_has_a_counter():

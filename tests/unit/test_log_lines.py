@@ -119,6 +119,7 @@ MAY_LOG = {
     "pipelines/local/direct_runner.py",
     "pipelines/provisioning/patience.py",
     "pipelines/provisioning/presence.py",
+    "pipelines/lean.py",
 }
 
 
