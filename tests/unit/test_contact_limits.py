@@ -254,6 +254,23 @@ def test_a_full_memory_keeps_what_the_longest_limit_needs():
     assert customer.offered(["loan"], day(16)) == []
 
 
+def test_a_full_memory_is_full_until_the_longest_limit_can_do_without():
+    often = {**LIMIT, "id": "often", "at_most": 100, "per": "1d"}
+    seldom = {**LIMIT, "id": "seldom", "at_most": 100, "per": "30d"}
+    customer = Customer(plan(limits=[often, seldom], contact={"keep": 16}))
+    for number in range(16):
+        customer.offered(["loan"], day(number))
+    for at in (
+        day(16),
+        day(30) + 2 * HOUR - 1,
+    ):  # had one been forgotten, "seldom" would refuse what it cannot know
+        assert verdicts(customer.decide(["loan"], at))["loan"] == (
+            "ContactPoliciesActionLimits",
+            "memory-full",
+        )
+    assert customer.offered(["loan"], day(30) + 2 * HOUR) == ["loan"]
+
+
 def test_one_decision_cannot_overfill_the_memory():
     customer = Customer(plan(limits=[{**LIMIT, "at_most": 100}], placements=_tiles(20), contact={"keep": 16}))
     for number in range(15):
