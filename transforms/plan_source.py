@@ -1,7 +1,5 @@
 """Where a worker gets its plan: a small value that pickles, and loads once per process."""
 
-import atexit
-import gc
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -11,6 +9,7 @@ from typing import Any, Literal
 
 from apache_beam.utils.shared import Shared
 
+from models.collector import settle
 from models.folds import Fold
 from models.funnel import Funnel
 from models.plan.compiled import Plan
@@ -76,9 +75,6 @@ _books: dict[str, _SharedBook] = {}
 _watches: dict[tuple[str, float, Keys, PlanTerms | None], PlanWatch[LoadedPlan]] = {}
 _instead: dict[str, LoadedPlan] = {}
 
-atexit.register(gc.unfreeze)
-"""What is out of sight is not taken apart as the process ends, and extension modules say on stderr that it leaks."""
-
 
 def _watch(source: "PlanSource", every_s: float) -> PlanWatch[LoadedPlan]:
     key = source.path, every_s, source.keys, source.terms
@@ -96,9 +92,7 @@ def _loaded(plan: Plan) -> LoadedPlan:
     Until the next one is loaded: what is left of those before is collected then.
     """
     loaded = LoadedPlan(plan)
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()
+    settle()
     return loaded
 
 

@@ -8,7 +8,6 @@ Every customer lives the same weeks under each catalogue. "explored" decides wit
 """
 
 import argparse
-import gc
 import json
 import resource
 import statistics
@@ -23,6 +22,7 @@ import msgspec
 
 from benchmarks.catalogues.catalogue import write_catalogue
 from benchmarks.catalogues.deciding import Decided, decide
+from models.collector import settle
 from models.plan.compiled import Plan
 from models.plan.load import load_plan
 
@@ -64,12 +64,12 @@ def measured(out: Path, size: int, customers: int, days: int) -> Figures:
     figures["load: CPU s"] = time.process_time() - started
     plan = Plan.compile(loaded)
     figures["load and compile: CPU s"] = time.process_time() - started
-    _keep_out_of_sight()
+    settle()
     figures |= _deciding("explored", decide(plan.decide_fold(), range(customers), days))
     plainly = msgspec.structs.replace(loaded.spec.arbitration, exploration="none")
     spec = msgspec.structs.replace(loaded.spec, arbitration=plainly)
     ranked = Plan.compile(replace(loaded, spec=spec))
-    _keep_out_of_sight()
+    settle()
     figures |= _deciding("ranked", decide(ranked.decide_fold(), range(customers), days))
     figures["decide: peak MB"] = _peak_mb()
     from models.plan.lint import check_plan  # noqa: PLC0415 - the solver's memory would count as that of deciding
@@ -79,13 +79,6 @@ def measured(out: Path, size: int, customers: int, days: int) -> Figures:
     figures["check: CPU s"] = time.process_time() - started
     figures["check: peak MB"] = _peak_mb()
     return figures
-
-
-def _keep_out_of_sight() -> None:
-    """Plans are kept from the collector, as by whoever hosts them (`transforms.plan_source`)."""
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()
 
 
 def _deciding(how: str, took: Decided) -> Figures:

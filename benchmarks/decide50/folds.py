@@ -7,7 +7,6 @@ would cross to the next step; OUT has the records, each behind its length and ki
 What a sink does beyond that, seals and Parquet, is left out, as it is in the peers.
 """
 
-import gc
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from models.collector import settle
 from models.decide import Event
 from models.decoding import Decoder, Rejection, dead_letter
 from models.folds import Fold, Output, advance
@@ -46,12 +46,6 @@ def lines(data: Path) -> Iterator[bytes]:
 def load(data: Path) -> Plan:
     """Our plan for the workload."""
     return Plan.load(data / "plan")
-
-
-def out_of_sight() -> None:
-    """Hide what there is by now from the garbage collector, as a worker does with its plan. For whole processes."""
-    gc.collect()
-    gc.freeze()
 
 
 def folded(plan: Plan, payloads: Iterable[bytes]) -> Iterator[Output]:
@@ -100,5 +94,5 @@ def main(plan: Plan, data: Path, out: Path) -> None:
 
 if __name__ == "__main__":
     ours = load(Path(sys.argv[1]))
-    out_of_sight()
+    settle()
     main(ours, Path(sys.argv[1]), Path(sys.argv[2]))

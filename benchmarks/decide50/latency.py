@@ -15,7 +15,8 @@ from typing import Any
 
 import msgspec
 
-from benchmarks.decide50.folds import decoder, lines, load, out_of_sight
+from benchmarks.decide50.folds import decoder, lines, load
+from models.collector import settle
 from models.decide import Event
 from models.folds import advance
 from models.plan.compiled import Plan
@@ -87,5 +88,5 @@ def _behaved(state: Any) -> bool:
 
 if __name__ == "__main__":
     ours = load(Path(sys.argv[1]))
-    out_of_sight()
+    settle()
     sys.stdout.buffer.write(msgspec.json.encode(measure(ours, Path(sys.argv[1]))))

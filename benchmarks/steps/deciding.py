@@ -11,10 +11,11 @@ from typing import Any
 
 import msgspec
 
-from benchmarks.decide50.folds import decoder, out_of_sight
+from benchmarks.decide50.folds import decoder
 from benchmarks.steps.sample import Call, Sample, sample
 from benchmarks.steps.timing import Step, passes
 from models.audit.seals import sealed
+from models.collector import settle
 from models.times import micros
 from schemas import Decision
 from schemas.unpacking import packed_columns
@@ -111,5 +112,5 @@ def _once(items: Sequence[Any]) -> Callable[[], list[Call]]:
 
 if __name__ == "__main__":
     world = sample(Path(sys.argv[1]))
-    out_of_sight()
+    settle()
     sys.stdout.buffer.write(msgspec.json.encode(passes(steps(world), int(sys.argv[2]))))
