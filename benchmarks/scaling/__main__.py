@@ -25,6 +25,7 @@ from benchmarks.scaling.telling import PANELS, tables
 _DOCS = ROOT / "docs"
 PAGE, PICTURE = _DOCS / "performance.md", _DOCS / "scaling.svg"
 _EVENTS = 40_000
+_A_DAY = 10_000
 
 
 def actions(folder: Path, *, full: bool) -> Iterator[Point]:
@@ -53,8 +54,9 @@ def customers(folder: Path, *, full: bool) -> Iterator[Point]:
 
 
 def events(folder: Path, *, full: bool) -> Iterator[Point]:
-    """More events of the same customers."""
-    data = generated(folder, customers=20_000, events=10_000_000 if full else 1_000_000)
+    """More events of the same customers, as many a day: windows of 30 days are full after 300,000."""
+    number = 10_000_000 if full else 1_000_000
+    data = generated(folder, customers=20_000, events=number, days=number // _A_DAY)
     for seen in passed(data):
         yield Point("events", "process", seen.lines, seen.resident_mb, "MB")
         yield Point("events", "states", seen.lines, seen.state_bytes / seen.customers, "bytes a customer")

@@ -34,6 +34,14 @@ def test_states_are_weighed_while_events_pass(data):
     assert [each.lines for each in seen] == sorted(each.lines for each in seen)
 
 
+def test_states_stop_growing_once_windows_are_full(tmp_path):
+    seen = passed(generated(tmp_path / "work", customers=20, events=8000, days=400))
+    parts = [
+        sum(each.state_bytes for each in part) / len(part) for part in (seen[10:20], seen[20:35], seen[35:])
+    ]
+    assert max(parts) < 1.15 * min(parts)
+
+
 def test_halves_share_no_customer_and_lose_no_line(data):
     halves = list(measuring._halves(data))
     for name in FILES:

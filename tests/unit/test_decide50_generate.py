@@ -101,6 +101,21 @@ def test_events_come_in_order_of_time_and_ids_and_some_twice(events):
     assert told[-1]["ts"][:10] in ("2026-04-04", "2026-04-05")
 
 
+@pytest.mark.parametrize("days", [1, 400])
+def test_days_stretch_visits_and_change_nothing_else(days):
+    whole, stretched = (
+        [np.concatenate(column) for column in columns(crowd)]
+        for crowd in (Crowd(100, 3000), Crowd(100, 3000, days=days))
+    )
+    day = 24 * 3600 * 1000
+    assert stretched[0].max() // day in (days - 1, days)
+    for at, _, _ in (whole, stretched):
+        assert (np.diff(at) >= 0).all()
+    # The same visits of the same customers; their events may mingle otherwise.
+    pairs = [sorted(zip(order, customer, strict=True)) for _, order, customer in (whole, stretched)]
+    assert pairs[0] == pairs[1]
+
+
 def test_few_come_often_and_nights_are_quiet(events):
     often = Counter(each["customer_id"] for each in events if "customer_id" in each)
     assert max(often.values()) > 10 * (20_000 / 2000)
@@ -156,7 +171,9 @@ def test_config_has_what_a_strategy_needs(made):
     assert all(action["caps"] == sorted(action["caps"]) for action in config["actions"])
 
 
-@pytest.mark.parametrize("wrong", ["--actions 0", "--actions 2501", "--customers 0", "--skew 1", "--seed -1"])
+@pytest.mark.parametrize(
+    "wrong", ["--actions 0", "--actions 2501", "--customers 0", "--skew 1", "--seed -1", "--days 0"]
+)
 def test_command_refuses_what_makes_no_sense(wrong, tmp_path, capsys):
     with pytest.raises(SystemExit):
         command.main(["--out", str(tmp_path / "none"), "--events", "10", *wrong.split()])

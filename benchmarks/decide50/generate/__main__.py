@@ -1,6 +1,7 @@
 """Write the decide-50 workload.
 
-python -m benchmarks.decide50.generate --out DIR [--events N] [--customers N] [--actions N] [--skew SHARE] [--seed N]
+python -m benchmarks.decide50.generate --out DIR [--events N] [--customers N] [--actions N] [--skew SHARE] [--days N]
+    [--seed N]
 """
 
 import argparse
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.decide50.generate.visits import Crowd
+from benchmarks.decide50.generate.visits import DAYS, Crowd
 from benchmarks.decide50.generate.writing import SEED, write
 
 
@@ -25,10 +26,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--skew", type=float, default=0.0, help="share of events of one customer (default: nobody's)"
     )
     parser.add_argument(
+        "--days", type=int, default=DAYS, help="days that the events are spread over (default: %(default)s)"
+    )
+    parser.add_argument(
         "--seed", type=int, default=SEED, help="other data for another seed (default: %(default)s)"
     )
     args = parser.parse_args(argv)
-    crowd = Crowd(args.customers, args.events, args.skew)
+    crowd = Crowd(args.customers, args.events, args.skew, args.days)
     try:
         told = write(args.out, crowd, args.actions, args.seed)
     except ValueError as error:

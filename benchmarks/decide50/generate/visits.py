@@ -13,6 +13,7 @@ from benchmarks.decide50.generate.draws import Draws, Floats, Ints
 from benchmarks.decide50.generate.strategy import BRANDS, DEVICES
 
 DAYS = 35
+"""Unless asked for others."""
 _CHUNK = 8192
 _GOES_ON = 0.88
 """Of visitors after each event: 8.3 events a visit."""
@@ -59,6 +60,7 @@ class Crowd:
     events: int
     skew: float = 0.0
     """Share of one customer, number 0; 0: nobody is singled out."""
+    days: int = DAYS
 
 
 def arrivals(draws: Draws, crowd: Crowd) -> Iterator[Arrivals]:
@@ -73,7 +75,7 @@ def arrivals(draws: Draws, crowd: Crowd) -> Iterator[Arrivals]:
         held = held.join(_part(draws, crowd, numbers, lengths, total, made))
         made += int(lengths.sum())
         last = numbers[-1] + 1 >= total
-        until = np.iinfo(np.int64).max if last else _starts(draws, numbers[-1:] + 1, total)[0] * _MS
+        until = np.iinfo(np.int64).max if last else _starts(draws, crowd, numbers[-1:] + 1, total)[0] * _MS
         ready = int(np.searchsorted(held.at, int(until)))
         yield held.take(np.arange(ready))
         held = held.take(np.arange(ready, len(held)))
@@ -96,9 +98,9 @@ def _lengths(draws: Draws, visits: Ints) -> Ints:
     return lengths
 
 
-def _starts(draws: Draws, visits: Ints, total: int) -> Floats:
+def _starts(draws: Draws, crowd: Crowd, visits: Ints, total: int) -> Floats:
     """Seconds since the first day."""
-    days = (visits + draws.uniform("start", visits)) / total * DAYS
+    days = (visits + draws.uniform("start", visits)) / total * crowd.days
     busy = np.diff(_HOURS) * _BUSY
     upto = np.concatenate(([0.0], np.cumsum(busy) / busy.sum()))
     starts: Floats = (np.floor(days) * 24.0 + np.interp(days % 1.0, upto, _HOURS)) * 3600.0
@@ -126,7 +128,7 @@ def _part(draws: Draws, crowd: Crowd, visits: Ints, lengths: Ints, total: int, m
     pauses = np.cumsum(-_PAUSE_S * np.log1p(-draws.uniform("pause", order)))
     firsts = np.concatenate(([0], np.cumsum(lengths)[:-1]))
     before = np.where(firsts > 0, pauses[firsts - 1], 0.0)
-    at = _starts(draws, visits, total)[of] + pauses - before[of]
+    at = _starts(draws, crowd, visits, total)[of] + pauses - before[of]
     return Arrivals(
         at=(at * _MS).astype(np.int64),
         order=order,

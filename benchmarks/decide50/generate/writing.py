@@ -16,7 +16,7 @@ from benchmarks.decide50.generate.events import Told, lines
 from benchmarks.decide50.generate.visits import Crowd
 
 SEED = 7
-MOST_ACTIONS = 2500
+MOST_ACTIONS, MOST_DAYS = 2500, 10_000
 _CHUNK = 8192
 _TELL_EVERY_S = 2.0
 
@@ -35,6 +35,8 @@ def write(folder: Path, crowd: Crowd, actions: int = 50, seed: int = SEED) -> To
         raise ValueError("customers and events are at least 1, the seed at least 0")
     if not 0.0 <= crowd.skew < 1.0:
         raise ValueError(f"skew: a share from 0 to below 1, not {crowd.skew}")
+    if not 1 <= crowd.days <= MOST_DAYS:
+        raise ValueError(f"days: 1 to {MOST_DAYS:,}, not {crowd.days:,}")
     folder.mkdir(parents=True, exist_ok=True)
     draws, told = Draws(seed), Told()
     (folder / "config.json").write_text(json.dumps(strategy.config(draws, actions), indent=1))
