@@ -103,12 +103,13 @@ class Bitmasks:
                 ):
                     rest.append((bit, AnyOf(clause)))
                     continue
-                at = 0
-                if len(about) > 1:
-                    at = level = level + 1
-                    stated |= 1 << (level - 1) * size + bit
+                if len(about) == 1:
+                    by_key[about.pop()].append(_Part(_any_of(clause), bit, 0))
+                    continue
+                level += 1
+                stated |= 1 << (level - 1) * size + bit
                 for part, keys in zip(clause, by_part, strict=True):
-                    by_key[next(iter(keys or ()))].append(_Part(part, bit, at))
+                    by_key[next(iter(keys or ()))].append(_Part(part, bit, level))
             levels = max(levels, level)
         tables = tuple(_table(key, size, parts) for key, parts in by_key.items())
         return cls(size, levels, stated, tables, tuple(rest))
@@ -122,6 +123,10 @@ class Bitmasks:
     def free(self) -> int:
         """The bits of `Table.some` that stand for no clause: they count as met."""
         return ((1 << self.size * self.levels) - 1) & ~self.stated
+
+
+def _any_of(clause: tuple[Condition, ...]) -> Condition:
+    return clause[0] if len(clause) == 1 else AnyOf(clause)
 
 
 def _clauses(condition: Condition, wanted: bool = True) -> list[tuple[Condition, ...]]:

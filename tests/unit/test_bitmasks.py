@@ -59,6 +59,18 @@ def test_tables_say_what_conditions_mean(texts, request):
 
 
 @pytest.mark.parametrize(
+    ("trigger", "holds"), [("large-payment", 1), ("payment-failed", 1), ("new", 0), (None, 0)]
+)
+@pytest.mark.parametrize("age", [None, 30])
+def test_of_a_clause_of_several_parts_about_one_field_one_must_hold(trigger, holds, age):
+    large, failed = "request.trigger in ('large-payment',)", "request.trigger in ('payment-failed',)"
+    text = f"known(customer.age) and request.trigger == 'large-payment' or {large} or {failed}"
+    masks = Bitmasks.of([parse(text, FIELDS)])
+    assert not masks.rest
+    assert looked_up(masks, {"request.trigger": trigger, "customer.age": age}.get, {}) == holds
+
+
+@pytest.mark.parametrize(
     ("text", "tables", "levels", "rest"),
     [
         pytest.param("customer.age >= 18 and customer.age < 70", 1, 0, 0, id="one-field"),
