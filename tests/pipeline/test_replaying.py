@@ -4,8 +4,9 @@ import json
 import random
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pyarrow.parquet as pq
@@ -14,7 +15,7 @@ import pytest
 from models.audit.differences import differences
 from models.audit.findings import Finding, FindingKind
 from models.audit.seals import canonical, sealed
-from models.decide import DecideFold
+from models.folds import Fold, advance, fold_events
 from pipelines import cli
 from pipelines.locate import OUTPUTS, UsageError
 from pipelines.manifest import check_files, json_seal, read_manifest, written_files
@@ -77,19 +78,36 @@ def test_a_run_whose_workers_restart_before_every_event_recomputes_to_the_last_b
     whole, tmp_path, monkeypatch, capsys
 ):
     """Nothing but what was committed, in bytes, is known to the step that gets the next event."""
-    step = DecideFold.step
 
-    def restarted(fold: DecideFold, state: Any, event: Any, kin: Any = None) -> Any:
+    def restarted(fold: Fold[Any, Any], state: Any, event: Any) -> Any:
         restarts.append(event)
-        return step(fold, fold.decode(fold.encode(state)), event, kin)
+        return advance(fold, fold.decode(fold.encode(state)), event)
 
     restarts: list[Any] = []
-    monkeypatch.setattr(DecideFold, "step", restarted)
+    _advance_by(monkeypatch, restarted)
     out = _again(whole, tmp_path, list)
     assert len(restarts) > 500
     assert cli.main(["replay", str(out), "--jobs", "1"]) == 0
     assert "recomputed: 0 bytes differ" in capsys.readouterr().out
     assert _records(out) == _records(whole)
+
+
+class _Through:
+    """A fold whose every event goes through something else."""
+
+    def __init__(self, fold: Fold[Any, Any], through: Callable[[Fold[Any, Any], Any, Any], Any]) -> None:
+        self._fold = fold
+        self.advance = partial(through, fold)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._fold, name)
+
+
+def _advance_by(monkeypatch: pytest.MonkeyPatch, through: Callable[[Fold[Any, Any], Any, Any], Any]) -> None:
+    def folded(fold: Fold[Any, Any], events: Any) -> Any:
+        return fold_events(cast(Fold[Any, Any], _Through(fold, through)), events)
+
+    monkeypatch.setattr("transforms.fold_per_key.fold_events", folded)
 
 
 def _records(run: Path) -> set[bytes]:
@@ -106,16 +124,15 @@ def test_a_run_that_died_and_was_started_again_recomputes_to_the_last_byte(
     whole, tmp_path, monkeypatch, capsys
 ):
     failures = iter([True])
-    step = DecideFold.step
 
-    def failing(fold: DecideFold, state: Any, event: Any, kin: Any = None) -> Any:
+    def failing(fold: Fold[Any, Any], state: Any, event: Any) -> Any:
         counted.append(event)
         if len(counted) > 200 and next(failures, False):
             raise RuntimeError("the worker died")
-        return step(fold, state, event, kin)
+        return advance(fold, state, event)
 
     counted: list[Any] = []
-    monkeypatch.setattr(DecideFold, "step", failing)
+    _advance_by(monkeypatch, failing)
     with pytest.raises(RuntimeError, match=r"RuntimeError at .*; its text is withheld"):
         _again(whole, tmp_path, list)
     assert next(failures, None) is None, "it was ours that failed"
