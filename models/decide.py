@@ -60,7 +60,7 @@ def _compiled(context: ContextFold, funnel: Funnel, ledger: LedgerFold) -> Advan
             context.forget is not None,
         ),
         funnel=(funnel.ranking, funnel.reference),
-        ledger=(ledger.step, ledger.expire),
+        ledger=(ledger.step, ledger.in_python, ledger.expire),
         deciding=ledger.compiled,
         types=(DecideState, DecisionRequest, (Outcome, Signal)),
         observed=Counted.OBSERVED,

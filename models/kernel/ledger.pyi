@@ -103,7 +103,7 @@ class Advancing:
         *,
         context: tuple[Any, ...],
         funnel: tuple[Any, Any],
-        ledger: tuple[Any, Any],
+        ledger: tuple[Any, Any, Any],
         deciding: Deciding | None,
         types: tuple[Any, ...],
         observed: Any,

@@ -1,6 +1,7 @@
 # A decision in one call: `models.ledger.fold.LedgerFold.step` for ranked candidates, where priority alone has a say.
 
-cdef long long _UNSET = -(<long long>1 << 62)
+cdef long long _NEVER = <long long>1 << 62
+cdef long long _UNSET = -_NEVER
 cdef str _SEPARATOR = "\x1f"
 
 cdef enum:
@@ -197,7 +198,7 @@ cdef class Deciding:
             if pauses and not lasting(pauses, self.lasting, settled):
                 pauses = tuple(self.pruned_pauses(pauses, settled))
             due = self.next_silence(opened, spots)
-            if due < 0:
+            if due == _NEVER:
                 due = self.forgettable(state, clock, times, opened, gaps, spots, pauses)
         made = self.state_type(
             customer_id, clock, state.sequence + 1, due, state.lost_until, decided, origins, spots, times, items, opened,
@@ -231,16 +232,16 @@ cdef class Deciding:
             self.offers[key] = found
         return found
 
-    cdef long long next_silence(self, tuple opened, tuple spots) except -2:
-        """When the next silence is an answer; -1: none is."""
-        cdef long long soonest = -1, at, due
+    cdef long long next_silence(self, tuple opened, tuple spots) except? -1:
+        """When the next silence is an answer, which may be before 1970; `_NEVER`: none is."""
+        cdef long long soonest = _NEVER, at, due
         cdef Offered offered
         cdef tuple offers
         if not self.any_silence:
-            return -1
+            return _NEVER
         for made in opened:
             at = made.at
-            if soonest >= 0 and at + self.shortest + self.late >= soonest:
+            if at + self.shortest + self.late >= soonest:
                 break
             offers = made.offers
             for offer in offers:
@@ -248,7 +249,7 @@ cdef class Deciding:
                     continue
                 offered = self.offered(spots[<Py_ssize_t>offer.item])
                 due = at + offered.silence + self.late + 1
-                if offered.silence >= 0 and (soonest < 0 or due < soonest):
+                if offered.silence >= 0 and due < soonest:
                     soonest = due
         return soonest
 

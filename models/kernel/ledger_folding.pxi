@@ -5,7 +5,7 @@ cdef class Advancing:
     """Applies the events of any customer under one plan, after what is due before each."""
 
     cdef Deciding deciding
-    cdef object step_fast, step, context_due, end, rank, rank_slowly, ledger_step, ledger_expire
+    cdef object step_fast, step, context_due, end, rank, rank_slowly, ledger_step, ledger_slowly, ledger_expire
     cdef object state_type, request_type, told_types, observed
     cdef long long silence
     cdef bint forgets
@@ -17,14 +17,14 @@ cdef class Advancing:
           context: The context's step, compiled, and in Python; its `deadline` and `expire`; after how much silence a
             session ends; whether customers are forgotten.
           funnel: Ranked candidates of a request, compiled; and in Python, for whom that yields None.
-          ledger: The ledger's `step` and `expire`.
+          ledger: The ledger's `step`; that in Python, for what `deciding` leaves to it; and `expire`.
           deciding: Its compiled form, or None.
           types: DecideState; DecisionRequest; what the ledger is told of besides.
           observed: What is counted of an event that leads to nothing.
         """
         self.step_fast, self.step, self.context_due, self.end, self.silence, self.forgets = context
         self.rank, self.rank_slowly = funnel
-        self.ledger_step, self.ledger_expire = ledger
+        self.ledger_step, self.ledger_slowly, self.ledger_expire = ledger
         self.deciding = deciding
         self.state_type, self.request_type, self.told_types = types
         self.observed = observed
@@ -88,7 +88,7 @@ cdef class Advancing:
         if self.deciding is None or (due is not None and <long long>due <= at):
             return self.heard(ledger, candidates, at)
         moved = self.deciding.decided_at(ledger, candidates, at)
-        return self.ledger_step(ledger, candidates) if moved is None else moved
+        return self.ledger_slowly(ledger, candidates) if moved is None else moved
 
     cdef object heard(self, ledger, told, long long at):
         """The ledger after anything, in Python."""

@@ -150,10 +150,10 @@ class LedgerFold:
             decided = self.compiled.decide(state, event)
             if decided is not None:
                 return decided
-        return self._step(state, event, kin)
+        return self.in_python(state, event, kin)
 
-    def _step(
-        self, state: LedgerState, event: LedgerEvent, kin: Kin | None
+    def in_python(
+        self, state: LedgerState, event: LedgerEvent, kin: Kin | None = None
     ) -> tuple[LedgerState, list[Output]]:
         """`step` in Python."""
         at = time_of(event)

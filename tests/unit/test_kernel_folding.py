@@ -16,9 +16,10 @@ from models.decide import DecideFold
 from models.erasure import ERASE
 from models.folds import Counted, Noticed, advance, step_by_step
 from models.kernel import find
+from models.ledger import LedgerFold
 from models.ledger.spots import KERNEL
 from models.times import NEVER
-from schemas import Decision, OutcomeKind
+from schemas import Decision, Feedback, OutcomeKind
 
 pytestmark = pytest.mark.skipif(find("ledger", KERNEL) is None, reason="the kernel is not built")
 
@@ -149,6 +150,38 @@ def test_ids_that_are_not_plain_are_left_to_python():
     assert fast._ledger.compiled is not None
     assert fast._ledger.compiled.decide(state, odd) is None
     assert fast._ledger.step(state, odd)[0] == plain._ledger.step(state, odd)[0]
+
+
+def test_before_1970_silence_is_an_answer_as_it_is_after():
+    fast, plain = folds("unlimited")
+    early = -500_000.0
+    asked = request(1, early, "hero", "letter")
+    state, outputs = advance(fast, fast.initial(), asked)
+    other, expected = step_by_step(plain, plain.initial(), asked)
+    assert asked.occurred_at.year < 1970
+    assert told(outputs) == told(expected)
+    assert fast.encode(state) == plain.encode(other)
+    state, outputs = advance(fast, state, signal(2, early + 100))
+    other, expected = step_by_step(plain, other, signal(2, early + 100))
+    assert any(isinstance(each, Feedback) for each in outputs)
+    assert (told(outputs), fast.encode(state)) == (told(expected), plain.encode(other))
+
+
+def test_python_is_asked_at_once_for_what_the_kernel_leaves_to_it(monkeypatch):
+    asked: list[Any] = []
+    step = LedgerFold.step
+
+    def noted(*given: Any) -> Any:
+        asked.append(given)
+        return step(*given)
+
+    monkeypatch.setattr(LedgerFold, "step", noted)
+    fold = compiled(bank(**BANKS["treatments"])).decide_fold()
+    state = fold.initial()
+    for number, event in enumerate([known(), *(request(number, number / 9, "tile") for number in range(5))]):
+        state, outputs = advance(fold, state, event)
+        assert number == 0 or Counted.DECIDED in outputs
+    assert asked == []
 
 
 def test_a_time_of_another_zone_is_the_same_time():
