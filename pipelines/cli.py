@@ -19,7 +19,7 @@ from pipelines.cli_provision import add_provision
 from pipelines.cli_report import add_report
 from pipelines.commands import Command, add_command
 from pipelines.flags import Config, add_arguments
-from pipelines.lean import quick_imports, suits
+from pipelines.lean import leave, quick_imports, suits
 from pipelines.locate import UsageError, find_plan, out_folder, run_folder
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _add_run(commands: "Commands") -> None:
 def _run(args: argparse.Namespace, rest: list[str]) -> int:
     config = Config.of(args)
     places = [*config.signals, *config.outcomes, config.plan, config.out]
-    with quick_imports(lean=args.own_process and suits(places, rest)):
+    with quick_imports(lean=args.own_process and suits(places, rest)) as lean:
         from pipelines.launch import launch  # noqa: PLC0415  (Beam takes a second to import)
         from pipelines.options import beam_options  # noqa: PLC0415
 
@@ -116,7 +116,10 @@ def _run(args: argparse.Namespace, rest: list[str]) -> int:
         show(summary, config.out)
     if not summary.accounted:
         print(f"error: the accounts do not balance; see {config.out / 'summary.json'}", file=sys.stderr)
-    return 0 if summary.accounted else 1
+    code = 0 if summary.accounted else 1
+    if lean:
+        leave(code)
+    return code
 
 
 def _add_query(commands: "Commands") -> None:

@@ -22,11 +22,13 @@ from models.propensity.artifact import ARRAYS, MANIFEST, ArtifactError, save
 from models.signing import SignatureError, TrustedKey
 from pipelines.decisioning import connect_files
 from pipelines.flags import Config
+from pipelines.lean import uncollected
 from pipelines.locate import MODEL, OUTPUTS, PLAN, UsageError
 from pipelines.reading import check_readable
 from pipelines.summary import Inputs, Summary, summarise
 from transforms.metrics import counted
 from transforms.plan_files import plan_at
+from transforms.plan_source import PlanSource
 
 _STAGING = ".run-"
 
@@ -44,7 +46,7 @@ def launch(config: Config, options: PipelineOptions) -> Summary:
     _make(config.out)
     with _staging(config.out) as staging:
         started, cpu = time.perf_counter(), time.process_time()
-        result = _run(config, options, staging)
+        result = _run(config, plan, options, staging)
         spent = {
             "wall_s": round(time.perf_counter() - started, 2),
             "cpu_s": round(time.process_time() - cpu, 2),
@@ -128,12 +130,14 @@ def _make(out: Path) -> None:
         raise UsageError(f"--out: {str(out)!r} cannot be written to ({error.strerror})") from error
 
 
-def _run(config: Config, options: PipelineOptions, staging: Path) -> PipelineResult:
+def _run(config: Config, plan: Plan, options: PipelineOptions, staging: Path) -> PipelineResult:
+    PlanSource(str(config.plan), keys=config.keys).hold(plan)
     try:
         pipeline = beam.Pipeline(options=options)
     except ValueError as error:  # no such runner, or options that do not suit it
         raise UsageError("; ".join(str(error).splitlines())) from error
-    connect_files(pipeline, config, str(staging))
+    with uncollected():  # a graph is all there is to collect, and it stays
+        connect_files(pipeline, config, str(staging))
     try:
         result = pipeline.run()
         result.wait_until_finish()

@@ -2,10 +2,35 @@
 
 import argparse
 from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
 
 from pipelines.locate import UsageError
+
+_LOCAL = ["--runner=FnApiRunner"]
+
+Options = TypeVar("Options", bound=PipelineOptions)
+
+
+class _RunOptions(PipelineOptions):
+    """Options whose views are made once: as a graph is built Beam asks for the same one several hundred times.
+
+    It makes a parser for each. All views of the same options hold the same values.
+    """
+
+    def view_as(self, cls: type[Options]) -> Options:
+        """The view that was made for the first who asked."""
+        views: dict[type[PipelineOptions], Any] = self.__dict__.setdefault("_views", {})
+        if cls not in views:
+            views[cls] = super().view_as(cls)
+        view: Options = views[cls]
+        return view
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the views: a copy has values, and views, of its own."""
+        state: dict[str, Any] = super().__getstate__()  # type: ignore[no-untyped-call]
+        return {name: value for name, value in state.items() if name != "_views"}
 
 
 def beam_options(flags: Sequence[str], *, streaming: bool = False) -> PipelineOptions:
@@ -16,6 +41,8 @@ def beam_options(flags: Sequence[str], *, streaming: bool = False) -> PipelineOp
     Raises:
       UsageError: A flag is neither ours nor Beam's, or its value is of the wrong kind.
     """
+    if not flags and not streaming:
+        return _RunOptions(_LOCAL)
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     seen: set[str] = set()
     for options in _all_options(PipelineOptions):
@@ -34,7 +61,7 @@ def beam_options(flags: Sequence[str], *, streaming: bool = False) -> PipelineOp
         if streaming:
             pinned += ["--runner=BundleBasedDirectRunner", "--streaming"]
         elif not _needs_direct(known):
-            pinned += ["--runner=FnApiRunner"]
+            pinned += _LOCAL
     elif streaming:
         pinned += ["--streaming"]
     return PipelineOptions(pinned)

@@ -166,6 +166,13 @@ class PlanSource:
             held._share(self)
         return held
 
+    def hold(self, plan: Plan) -> None:
+        """Have in this process, from now on, this plan that was just loaded from the path, which is not read again."""
+        shared = Shared()
+        shared.acquire(lambda: _loaded(plan))
+        with _lock:
+            _handles[self.path, self.keys, self.terms] = shared, FirstPlan(self._read)
+
     def load(self) -> LoadedPlan:
         """The plan, loaded by the first who asks. Steps ask at the start of each bundle.
 

@@ -1,17 +1,31 @@
 """A run between local files imports no client of a service, and writes the same without them."""
 
+import copy
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import apache_beam as beam
 import pyarrow.parquet as pq
 import pytest
+from apache_beam.options.pipeline_options import (
+    DebugOptions,
+    PipelineOptions,
+    StandardOptions,
+    TypeOptions,
+)
+from apache_beam.transforms import core
+from apache_beam.typehints import decorators
 
 from pipelines import lean
-from pipelines.lean import SWITCH, suits
+from pipelines.decisioning import connect_files
+from pipelines.flags import Config
+from pipelines.lean import LATER, SWITCH, suits
+from pipelines.lean_signatures import remember_signatures
 from pipelines.locate import find_plan
+from pipelines.options import beam_options
 from pipelines.simulating import simulate
 
 CLIENTS = (
@@ -106,3 +120,73 @@ def test_a_run_writes_the_same(tmp_path):
         assert len(tables) > 1
         written.append((summary, tables))
     assert written[0] == written[1]
+
+
+def test_what_is_seldom_used_is_there_when_it_is():
+    code = (
+        "import sys, types; from pipelines.lean import LATER, quick_imports\n"
+        "with quick_imports(lean=True): from pipelines import launch\n"
+        "late = [type(sys.modules[name]) is not types.ModuleType for name in LATER]\n"
+        "import asyncio, httplib2, pyarrow, pyarrow.compute\n"
+        "async def two(): return 2\n"
+        "print(late, asyncio.run(two()), pyarrow.compute.sum(pyarrow.array([1, 2])), callable(httplib2.Http))"
+    )
+    for switch, late in {"0": False, "1": True}.items():
+        assert _python("-c", code, switch=switch).strip() == f"{[late] * len(LATER)} 2 3 True"
+
+
+def _ended(last: str) -> subprocess.CompletedProcess[str]:
+    code = (
+        "import atexit, sys, threading, time; from pipelines.lean import leave\n"
+        "atexit.register(print, 'the end')\n"
+        "threading.Thread(target=lambda: (time.sleep(0.2), print('a thread'))).start()\n"
+        f"{last}\n"
+        "print('still here')"
+    )
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+def test_a_process_leaves_as_the_interpreter_would():
+    left = _ended("print('done'); print('seen', file=sys.stderr); leave(3)")
+    asked = _ended("print('done'); print('seen', file=sys.stderr); sys.exit(3)")
+    assert left.returncode == asked.returncode == 3
+    assert left.stdout == asked.stdout == "done\na thread\nthe end\n"
+    assert left.stderr == asked.stderr == "seen\n"
+
+
+def test_a_process_that_is_watched_from_inside_ends_as_ever():
+    assert _ended("sys.setprofile(lambda *_: None); leave(3)").stdout.startswith("still here\n")
+
+
+def _graph(options: PipelineOptions, config: Config, out: Path) -> str:
+    """The pipeline as runners get it, without what is pickled: that differs between two that are built alike."""
+    pipeline = beam.Pipeline(options=options)
+    connect_files(pipeline, config, str(out))
+    proto = pipeline.to_runner_api()
+    for transform in proto.components.transforms.values():
+        transform.spec.payload = b""
+        for shown in transform.display_data:
+            shown.payload = b""
+    return str(proto)
+
+
+def test_a_graph_is_the_same(tmp_path, monkeypatch):
+    config = Config(signals=(__file__,), outcomes=(), plan=find_plan("uk_bank"), out=tmp_path)
+    usual = _graph(PipelineOptions(["--runner=FnApiRunner"]), config, tmp_path)
+    for module in (core, decorators):
+        monkeypatch.setattr(module, "get_signature", decorators.get_signature)
+    remember_signatures()
+    assert _graph(beam_options([]), config, tmp_path) == usual
+
+
+def test_options_are_beams_and_their_views_are_made_once():
+    ours, beams = beam_options([]), PipelineOptions(["--runner=FnApiRunner"])
+    assert ours.get_all_options() == beams.get_all_options()
+    assert ours.view_as(TypeOptions) is ours.view_as(TypeOptions)
+    ours.view_as(DebugOptions).add_experiment("one")
+    assert ours.view_as(DebugOptions).lookup_experiment("one")
+    copied = copy.deepcopy(ours)
+    copied.view_as(DebugOptions).add_experiment("two")
+    assert not ours.view_as(DebugOptions).lookup_experiment("two")
+    assert copied.view_as(DebugOptions).lookup_experiment("one")
+    assert copied.view_as(StandardOptions).runner == beams.view_as(StandardOptions).runner
