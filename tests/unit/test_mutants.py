@@ -4,7 +4,7 @@ import os
 import re
 
 import pytest
-from mutants.hunt import CATALOGUE, TESTS, copied, killer, mutants, planted, sample, unsound
+from mutants.hunt import CATALOGUE, TESTS, copied, killer, mutants, planted, sample, unreliable, unsound
 
 MUTANTS = mutants()
 CHOSEN = MUTANTS if os.environ.get("NEXTBEAM_FULL") == "1" else sample(MUTANTS, 8)
@@ -37,7 +37,9 @@ def test_the_catalogue_keeps_up_with_the_code(mutant):
 def test_mutants_are_killed(tmp_path):
     copy = copied(tmp_path)
     assert not unsound(CHOSEN, copy)
-    assert [str(mutant) for mutant in CHOSEN if killer(mutant, copy) is None] == []
+    finders = {str(mutant): killer(mutant, copy) for mutant in CHOSEN}
+    assert [mutant for mutant, found in finders.items() if found is None] == []
+    assert not unreliable(finders.values(), copy)
 
 
 @pytest.mark.parametrize(
