@@ -113,7 +113,7 @@ def test_an_interrupt_ends_it_and_leaves_nothing_behind(bank):
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    time.sleep(0.5)
+    time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)  # as the terminal does
     out, error = process.communicate(timeout=120)
     assert process.returncode == 130
