@@ -23,13 +23,15 @@ from schemas.coders import ContractCoder
 from schemas.event_time import event_time
 from schemas.unpacking import packed_columns
 from transforms import tally
+from transforms.compressed import Compressed
 from transforms.discreet import Discreet, DiscreetFn, StepError
 
 Encoded = tuple[str, bytes]
 """The partition and the bytes of a record: nothing is pickled when records are shuffled, and size is known."""
 
 _ROW_GROUP_BYTES = 4 * 1024 * 1024
-_OPEN_FILES = 32
+_CHUNK_BYTES = 64 * 1024
+_OPEN_FILES = 64
 _UNFINISHED = ".unfinished"
 
 
@@ -51,8 +53,8 @@ class WriteParquet(beam.PTransform[PCollection[Any], PCollection[str]]):
     """Records of one contract to `folder/date=YYYY-MM-DD/part-NNNNN-of-NNNNN.parquet`; yields the file names.
 
     Beam's own `WriteToFiles`: files appear whole, under their final names, and nothing else stays behind. At most
-    32 files are open per bundle, each with up to 4 MiB of records in memory; what has no open file is grouped by
-    partition first. Without records there is no folder.
+    64 files are open per bundle, each with up to 4 MiB of records in memory, compressed; what has no open file is
+    grouped by partition first. Without records there is no folder.
 
     Args:
       contract: Decision, Feedback, SessionContext or DeadLetter.
@@ -132,14 +134,12 @@ class _ParquetSink(FileSink):
     def open(self, fh: BinaryIO) -> None:
         """Begin a file."""
         self._writer = pq.ParquetWriter(fh, self._schema, **self._options)
-        self._pending: list[bytes] = []
-        self._bytes = 0
+        self._pending = Compressed(_CHUNK_BYTES)
 
     def write(self, record: Encoded) -> None:
         """Take one record; write a row group when there is enough for one."""
-        self._pending.append(record[1])
-        self._bytes += len(record[1])
-        if self._bytes >= _ROW_GROUP_BYTES:
+        self._pending.add(record[1])
+        if self._pending.size >= _ROW_GROUP_BYTES:
             self._write_pending()
 
     def flush(self) -> None:
@@ -148,8 +148,7 @@ class _ParquetSink(FileSink):
         self._writer.close()
 
     def _write_pending(self) -> None:
-        self._writer.write_table(self._table(self._pending))
-        self._pending, self._bytes = [], 0
+        self._writer.write_table(self._table(self._pending.take()))
 
 
 @dataclass(frozen=True)
