@@ -20,8 +20,9 @@ def settle() -> None:
 
     How often is looked stays as it is where somebody chose it.
     """
-    gc.unfreeze()
-    gc.collect()
+    if gc.get_freeze_count():  # the first time there is next to nothing to find, for 50 ms
+        gc.unfreeze()
+        gc.collect()
     gc.freeze()
     if gc.get_threshold() == _PYTHONS_OWN:
         gc.set_threshold(*_SELDOM)
