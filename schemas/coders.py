@@ -9,6 +9,7 @@ from apache_beam.coders.coders import Coder
 from apache_beam.typehints import typehints
 
 from schemas import CONTRACTS
+from schemas.packing import encoder
 
 
 class ContractCoder(Coder):
@@ -20,7 +21,7 @@ class ContractCoder(Coder):
 
     def __init__(self, contract: type[msgspec.Struct]) -> None:
         self.contract = contract
-        self._encode = msgspec.msgpack.Encoder(order="deterministic").encode
+        self._encode = encoder()
         self._decode = msgspec.msgpack.Decoder(contract).decode
 
     def encode(self, value: Any) -> bytes:
@@ -72,7 +73,7 @@ class UnionCoder(Coder):
     """
 
     def __init__(self) -> None:
-        self._encode = msgspec.msgpack.Encoder(order="deterministic").encode
+        self._encode = encoder()
         self._tags = {contract: bytes([tag]) for tag, contract in enumerate(CONTRACTS)}
         self._decoders = [msgspec.msgpack.Decoder(contract).decode for contract in CONTRACTS]
 

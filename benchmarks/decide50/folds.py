@@ -23,6 +23,7 @@ from models.plan.compiled import Plan
 from models.times import NEVER
 from pipelines.locate import find_mapping
 from schemas import CONTRACTS, Signal
+from schemas.packing import encoder
 
 FILES = ("customers.ndjson", "events.ndjson")
 _STEP = "DecodeSignals"
@@ -70,7 +71,7 @@ def folded(plan: Plan, payloads: Iterable[bytes]) -> Iterator[Output]:
 
 def write(outputs: Iterable[Output], file: BinaryIO) -> None:
     """The records among the outputs."""
-    encode = msgspec.msgpack.Encoder(order="deterministic").encode
+    encode = encoder()
     for output in outputs:
         tag = _TAGS.get(type(output))
         if tag is not None:

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from benchmarks.decide50.folds import decoder, lines, load
+from models.audit.seals import canonical
 from models.collector import settle
 from models.decide import Event
 from models.folds import advance
@@ -63,7 +64,7 @@ def events(plan: Plan, data: Path) -> Iterator[Event]:
 def measure(plan: Plan, data: Path) -> Latency:
     """Fold everything once, a stopwatch around each event."""
     fold = plan.decide_fold()
-    encode, clock = msgspec.msgpack.Encoder(order="deterministic").encode, time.thread_time_ns
+    clock = time.thread_time_ns
     states: dict[str, Any] = {}
     decided, other = [], []
     for event in list(events(plan, data)):
@@ -71,7 +72,7 @@ def measure(plan: Plan, data: Path) -> Latency:
         state = fold.initial() if state is None else state
         began = clock()
         states[event.customer_id], outputs = advance(fold, state, event)
-        made = [encode(output) for output in outputs if output.__class__ is Decision]
+        made = [canonical(output) for output in outputs if output.__class__ is Decision]
         spent = (clock() - began) / 1e3
         if made:
             decided.append(spent)

@@ -18,6 +18,7 @@ from models.audit.seals import sealed
 from models.collector import settle
 from models.times import micros
 from schemas import Decision
+from schemas.packing import encoder
 from schemas.unpacking import packed_columns
 
 
@@ -93,7 +94,7 @@ def _records(found: Sample) -> Iterator[Step]:
     batch = 200
     made = [found.decisions[start : start + batch] for start in range(0, len(found.decisions), batch)]
     whole = [each for each in made if len(each) == batch] or made[:1]
-    encode = msgspec.msgpack.Encoder(order="deterministic").encode
+    encode = encoder()
     decode = msgspec.msgpack.Decoder(Decision).decode
     written = [[encode(each) for each in some] for some in whole]
     yield Step("encode: a decision", encode, _once(found.decisions))

@@ -6,12 +6,13 @@ from typing import TypeVar
 import msgspec
 
 from schemas import Decision, Feedback
+from schemas.packing import encoder
 
 Record = Decision | Feedback
 Sealed = TypeVar("Sealed", Decision, Feedback)
 
 SEAL_BYTES = 16
-_encode = msgspec.msgpack.Encoder(order="deterministic").encode
+_encode = encoder()
 
 _UNSEALED = msgspec.msgpack.encode("seal") + msgspec.msgpack.encode("")
 _SEALED = msgspec.msgpack.encode("seal") + msgspec.msgpack.encode("0" * 2 * SEAL_BYTES)[: -2 * SEAL_BYTES]

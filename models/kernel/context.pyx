@@ -272,3 +272,16 @@ cdef bytes _with_device(bytes devices, device):
     if PyBytes_GET_SIZE(devices) >= _MAX_DEVICES or _holds(devices, mark):
         return devices
     return devices + mark
+
+
+cdef bint _holds(bytes marks, bytes mark) except -1:
+    """Whether one of the concatenated fingerprints is `mark`."""
+    if marks is None or mark is None:
+        raise TypeError("no fingerprints")
+    cdef const char *data = PyBytes_AS_STRING(marks)
+    cdef const char *wanted = PyBytes_AS_STRING(mark)
+    cdef Py_ssize_t i
+    for i in range(0, PyBytes_GET_SIZE(marks) - 7, 8):
+        if memcmp(data + i, wanted, 8) == 0:
+            return True
+    return False

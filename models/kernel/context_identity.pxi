@@ -180,16 +180,3 @@ cpdef str hex_of_two(str first, str second):
         text[2 * i] = b"0123456789abcdef"[out[i] >> 4]
         text[2 * i + 1] = b"0123456789abcdef"[out[i] & 15]
     return PyUnicode_DecodeASCII(text, 32, NULL)
-
-
-cdef bint _holds(bytes marks, bytes mark) except -1:
-    """Whether one of the concatenated fingerprints is `mark`."""
-    if marks is None or mark is None:
-        raise TypeError("no fingerprints")
-    cdef const char *data = PyBytes_AS_STRING(marks)
-    cdef const char *wanted = PyBytes_AS_STRING(mark)
-    cdef Py_ssize_t i
-    for i in range(0, PyBytes_GET_SIZE(marks) - 7, 8):
-        if memcmp(data + i, wanted, 8) == 0:
-            return True
-    return False

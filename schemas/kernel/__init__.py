@@ -12,7 +12,7 @@ from types import ModuleType
 
 SWITCH = "NEXTBEAM_KERNEL"
 
-MODULES = ("unpacking",)
+MODULES = ("packing", "unpacking")
 
 
 def find(name: str, version: int) -> ModuleType | None:
