@@ -171,6 +171,8 @@ class PlanSource:
         shared = Shared()
         shared.acquire(lambda: _loaded(plan))
         with _lock:
+            for key in [key for key in _handles if key[:2] == (self.path, self.keys)]:
+                del _handles[key]  # whatever its terms: it may still have the plan of an earlier run
             _handles[self.path, self.keys, self.terms] = shared, FirstPlan(self._read)
 
     def load(self) -> LoadedPlan:
