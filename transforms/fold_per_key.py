@@ -23,6 +23,7 @@ from models.times import Micros, moment
 from schemas import DeadLetter, Reason
 from transforms import tally
 from transforms.discreet import Discreet, DiscreetFn, StepError, discreet
+from transforms.gathering import Gather, spread
 from transforms.logs import tell
 from transforms.metrics import ACCOUNTS, NOTICES, STATE_UNREADABLE, Counts, Rungs
 from transforms.one_process import check_one_process
@@ -53,6 +54,11 @@ def _fresh(source: FoldSource) -> Fold[Any, Any]:
     return load_fold(source) if fresh is None else fresh()
 
 
+def is_grouped(host: Host | None, *events: PCollection[Any]) -> bool:
+    """Whether a host is `grouped`, or is for such input if none was chosen."""
+    return host == "grouped" or (host is None and all(each.is_bounded for each in events))
+
+
 class FoldPerKey(beam.PTransform[PCollection[tuple[bytes, bytes]], DoOutputsTuple]):
     """Folds the events of each key, `(key, event)` in bytes, and routes what comes out by its type.
 
@@ -67,6 +73,7 @@ class FoldPerKey(beam.PTransform[PCollection[tuple[bytes, bytes]], DoOutputsTupl
       together: Whether what the fold does with one key depends on what it did with others. Then bounded input is
         folded as one group, by one worker, in the order of event time over all keys, with a fold of its own.
         Unbounded input is folded as it arrives, by one process.
+      gathered: Whether bounded input went through `Gather` already. It does here if it did not.
 
     A state that cannot be decoded is left as it is, for repair: events that meet it become dead letters.
 
@@ -84,8 +91,10 @@ class FoldPerKey(beam.PTransform[PCollection[tuple[bytes, bytes]], DoOutputsTupl
         host: Host | None = None,
         forwarded: tuple[type, ...] = (),
         together: bool = False,
+        gathered: bool = False,
     ) -> None:
         super().__init__()
+        self._gathered = gathered
         self._host = host
         self._together = together
         self._outputs = dict(outputs)
@@ -95,12 +104,13 @@ class FoldPerKey(beam.PTransform[PCollection[tuple[bytes, bytes]], DoOutputsTupl
     def expand(self, events: PCollection[tuple[bytes, bytes]]) -> DoOutputsTuple:
         """One output per entry of `outputs`."""
         _check(events, self._host)
-        if self._host == "grouped" or (self._host is None and events.is_bounded):
+        if is_grouped(self._host, events):
+            gathered = events if self._gathered else events | "Gather" >> Gather()
             if self._together:
-                one = events | "KeyTogether" >> beam.Map(Discreet(_together)).with_output_types(_KEYED)
+                one = gathered | "KeyTogether" >> beam.Map(Discreet(_together)).with_output_types(_KEYED)
                 group = one | "GroupByKey" >> beam.GroupByKey()
                 return group | "Fold" >> self._routed(_FoldTogetherFn(*self._arguments))
-            groups = events | "GroupByKey" >> beam.GroupByKey()
+            groups = gathered | "GroupByKey" >> beam.GroupByKey()
             return groups | "Fold" >> self._routed(_FoldGroupFn(*self._arguments))
         if self._together:
             check_one_process(events.pipeline)
@@ -134,7 +144,7 @@ _unpair = msgspec.msgpack.Decoder(tuple[bytes, bytes]).decode
 
 
 def _together(keyed: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
-    """The event and its key, under the key that all have."""
+    """The events and their key, under the key that all have."""
     return b"", _pair(keyed)
 
 
@@ -178,7 +188,7 @@ class _FoldGroupFn(_FoldFn):
 
     def process(self, group: tuple[bytes, Iterable[bytes]]) -> Iterator[Any]:
         fold = self._fold
-        events = [(data, fold.decode_event(data)) for data in group[1]]
+        events = [(data, fold.decode_event(data)) for data in spread(group[1])]
         tally.add("folded", len(events))
         ordered = sorted(((fold.order(event), data, event) for data, event in events), key=itemgetter(0, 1))
         yield from self._route(fold_events(fold, (event for _, _, event in ordered)))
@@ -193,10 +203,10 @@ class _FoldTogetherFn(_FoldFn):
     def process(self, group: tuple[bytes, Iterable[bytes]]) -> Iterator[Any]:
         fold = _fresh(self._source)
         found = []
-        for pair in group[1]:
-            key, data = _unpair(pair)
-            event = fold.decode_event(data)
-            found.append((fold.order(event), data, key.decode(), event))
+        for key, gathered in map(_unpair, group[1]):
+            for data in spread((gathered,)):
+                event = fold.decode_event(data)
+                found.append((fold.order(event), data, key.decode(), event))
         tally.add("folded", len(found))
         found.sort(key=itemgetter(0, 1, 2))
         yield from self._route(fold_together(fold, ((key, event) for _, _, key, event in found)))

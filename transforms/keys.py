@@ -9,7 +9,8 @@ from apache_beam.pvalue import DoOutputsTuple, PCollection
 from models.ledger import key_of
 from schemas import CandidateSet, Outcome, Signal
 from transforms.discreet import DiscreetFn
-from transforms.fold_per_key import FoldPerKey, FoldSource, load_fold
+from transforms.fold_per_key import FoldPerKey, FoldSource, is_grouped, load_fold
+from transforms.gathering import Gather
 
 Event = Signal | Outcome | CandidateSet
 Keyed = tuple[bytes, bytes]
@@ -19,15 +20,21 @@ class KeyByCustomer(beam.PTransform[PCollection[Event], PCollection[Keyed]]):
     """Events as `(customer, event)`, both in bytes: what `FoldPerKey` of the same fold takes.
 
     The key is the household of the event, where the plan has to be folded by household.
+
+    Args:
+      fold: The fold.
+      gather: Whether to `Gather` them too, for `FoldPerKey(gathered=True)`.
     """
 
-    def __init__(self, fold: FoldSource) -> None:
+    def __init__(self, fold: FoldSource, *, gather: bool = False) -> None:
         super().__init__()
         self._fold = fold
+        self._gather = gather
 
     def expand(self, events: PCollection[Event]) -> PCollection[Keyed]:
         """The event is encoded by the fold that will decode it."""
-        return events | "Encode" >> beam.ParDo(_KeyFn(self._fold)).with_output_types(Keyed)
+        keyed = events | "Encode" >> beam.ParDo(_KeyFn(self._fold)).with_output_types(Keyed)
+        return keyed | "Gather" >> Gather() if self._gather else keyed
 
 
 class _KeyFn(DiscreetFn):
@@ -55,5 +62,7 @@ def fold_by_customer(
       outputs: As for `FoldPerKey`.
       options: The other arguments of `FoldPerKey`.
     """
-    keyed = tuple(each | name >> KeyByCustomer(fold) for name, each in events.items())
-    return keyed | "Flatten" >> beam.Flatten() | "FoldPerKey" >> FoldPerKey(fold, outputs, **options)
+    grouped = is_grouped(options.get("host"), *events.values())
+    keyed = tuple(each | name >> KeyByCustomer(fold, gather=grouped) for name, each in events.items())
+    flat = keyed | "Flatten" >> beam.Flatten()  # between stages: the local runner keeps it whole
+    return flat | "FoldPerKey" >> FoldPerKey(fold, outputs, gathered=grouped, **options)
