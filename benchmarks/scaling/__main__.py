@@ -3,9 +3,9 @@
     python -m benchmarks.scaling [--curves actions skew ...] [--full] [--write]
 
 Without `--full` it takes some minutes and stops at a million customers and events; with it, at ten million of each,
-for which it needs some 10 GB of memory and disk. Points are kept in OUT/points.json: a curve that is measured anew
-replaces what was known of it, the others stay. `--write` draws docs/scaling.svg and writes the tables of
-docs/performance.md.
+for which it needs 6 GB of memory, 8 GB of disk and half an hour of one core. Points are kept in OUT/points.json: a
+curve that is measured anew replaces what was known of it, the others stay. `--write` draws docs/scaling.svg and writes
+the tables of docs/performance.md.
 """
 
 import argparse
