@@ -32,7 +32,9 @@ def methods(owner):
     return [getattr(owner, name) for name in dir(owner) if callable(getattr(owner, name))]
 
 
-@pytest.mark.parametrize("owner", [Doubled(), Tripled(), Doubled, FoldPerKey], ids=str)
+@pytest.mark.parametrize(
+    "owner", [Doubled(), Tripled(), Doubled, FoldPerKey], ids=["doubled", "tripled", "class", "transform"]
+)
 def test_every_signature_is_the_one_that_beam_finds(owner):
     found = remembering(decorators.get_signature)
     for _ in range(2):
