@@ -36,7 +36,7 @@ demo: setup ## Decide a sample day of a bank and show what came of it
 	@$(BIN)/nextbeam demo --out $(OUT)
 
 test: setup ## Run all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup ## Check format and style
 	@$(BIN)/ruff format --check .

@@ -33,6 +33,8 @@ from schemas import DeadLetter, Decision, Feedback, Outcome, SessionContext, Sig
 from schemas.routing import TRACE
 from schemas.rows import from_row
 
+pytestmark = pytest.mark.slow
+
 Event = Signal | Outcome
 SMALL = str(Path(PLAN.path).parent)
 PUBLISHED = {DECISIONS: Decision, FEEDBACK: Feedback, DEAD_LETTER: DeadLetter}
