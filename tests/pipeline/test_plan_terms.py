@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import uk_bank
 from google.api_core.exceptions import ServiceUnavailable
+from own_sleep import instead_of_sleep
 
 from models.plan.load import PlanError
 from models.plan.terms import PlanRefusedError, PlanTerms
@@ -168,7 +169,7 @@ def test_the_text_of_an_error_that_is_not_ours_is_not_told(caplog):
 def test_a_watch_tells_only_the_kind_of_errors_of_others(bank, monkeypatch, caplog):
     watch = plan_watch.PlanWatch(str(bank), 3600.0, lambda plan: plan, lambda old, new: None)
     before = watch.current()
-    monkeypatch.setattr(plan_watch.time, "sleep", lambda _seconds: None)
+    instead_of_sleep(monkeypatch, plan_watch, lambda: None)
 
     def broken(*_):
         raise ValueError("Zebedee Quillfeather")

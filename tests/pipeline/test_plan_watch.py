@@ -10,6 +10,7 @@ from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions
 from bank_arrivals import PLAN
 from hosting import BOUNDED
+from own_sleep import instead_of_sleep
 
 from models.plan.compiled import Plan
 from models.plan.terms import PlanTerms
@@ -67,13 +68,10 @@ def test_files_that_go_on_changing_are_left_for_the_next_look(folder, monkeypatc
     watch.current()
     _renamed(folder, "half")
 
-    def meanwhile(_seconds):
-        _renamed(folder, "the whole of it")
-
-    monkeypatch.setattr(plan_watch.time, "sleep", meanwhile)
+    instead_of_sleep(monkeypatch, plan_watch, lambda: _renamed(folder, "the whole of it"))
     watch._look()
     assert watch.current().spec.name not in ("half", "the whole of it")
-    monkeypatch.setattr(plan_watch.time, "sleep", lambda _seconds: None)
+    instead_of_sleep(monkeypatch, plan_watch, lambda: None)
     watch._look()
     assert watch.current().spec.name == "the whole of it"
 
@@ -81,7 +79,7 @@ def test_files_that_go_on_changing_are_left_for_the_next_look(folder, monkeypatc
 def test_what_is_written_while_it_is_read_is_read_again(folder, monkeypatch):
     watch = PlanWatch(str(folder), 3600.0, lambda plan: plan, lambda old, new: None)
     watch.current()
-    monkeypatch.setattr(plan_watch.time, "sleep", lambda _seconds: None)
+    instead_of_sleep(monkeypatch, plan_watch, lambda: None)
     _renamed(folder, "first")
     read = plan_watch.plan_at
 
