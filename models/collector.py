@@ -1,7 +1,7 @@
 """The garbage collector of a worker: what lives as long as the process is out of its sight, and it looks seldom.
 
 Folds make no cycles, so that there is nothing to find; but every 700 new objects Python looks all the same, and a
-decision makes some hundreds. Looking once in 50,000 takes 0.87 of folding decide-50, 0.75 of the slowest decision in a
+decision makes some hundreds. Looking once in 50,000 takes 0.87 of folding decide-50, 0.73 of the slowest decision in a
 hundred and the same memory (docs/performance.md).
 """
 

@@ -104,7 +104,7 @@ class Bitmasks:
                     rest.append((bit, AnyOf(clause)))
                     continue
                 if len(about) == 1:
-                    by_key[about.pop()].append(_Part(_any_of(clause), bit, 0))
+                    by_key[about.pop()].append(_Part(AnyOf(clause), bit, 0))
                     continue
                 level += 1
                 stated |= 1 << (level - 1) * size + bit
@@ -123,10 +123,6 @@ class Bitmasks:
     def free(self) -> int:
         """The bits of `Table.some` that stand for no clause: they count as met."""
         return ((1 << self.size * self.levels) - 1) & ~self.stated
-
-
-def _any_of(clause: tuple[Condition, ...]) -> Condition:
-    return clause[0] if len(clause) == 1 else AnyOf(clause)
 
 
 def _clauses(condition: Condition, wanted: bool = True) -> list[tuple[Condition, ...]]:
