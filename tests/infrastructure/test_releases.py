@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 import requests
 from analysed_rows import START, at, decision, letter, offer
+from own_sleep import instead_of_sleep
 
 from models.observability.objectives import OBJECTIVES
 from models.releases.burning import COUNTED, Limits, burning, rate, silent
@@ -293,7 +294,7 @@ def cloud(monkeypatch):
     for module in (comparing, watching):
         monkeypatch.setattr(module, "default_session", lambda: session)
     monkeypatch.setattr(comparing, "_bigquery", lambda project: lambda sql: [said["row"]])
-    monkeypatch.setattr(watching.time, "sleep", lambda _: None)
+    instead_of_sleep(monkeypatch, watching, lambda: None)
     return said
 
 
