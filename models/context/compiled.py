@@ -1,23 +1,26 @@
-"""`ContextFold.step` in the kernel, for what nearly all events are."""
+"""`ContextFold.step` and `expire` in the kernel, for what nearly all events and customers are."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from models.context.profile import MAX_FACT, customer_of, decode_facts, encode_facts
 from models.context.sessions import MAX_OPEN, OpenSession
-from models.context.state import ContextState
+from models.context.state import EVER, ContextState
 from models.experiments.arms import NBA
 from models.folds import Counted, Output
 from models.kernel import find
 from models.plan.expressions import filters_by_type
 from models.plan.spec import PlanSpec
-from models.times import CONTEXT_KERNEL
-from schemas import ContextSnapshot, DecisionRequest, Direction, SessionSummary, Signal
+from models.times import CONTEXT_KERNEL, NEVER, Micros
+from schemas import ContextSnapshot, DecisionRequest, Direction, SessionContext, SessionSummary, Signal
+from schemas.session import FeatureValue, TypeCount
 
 if TYPE_CHECKING:
     from models.context.fold import ContextFold
 
 Step = Callable[[ContextState, Any], tuple[ContextState, list[Output]] | None]
+
+Expire = Callable[[ContextState, Micros], tuple[ContextState, list[Output]] | None]
 
 _TYPES = (Signal, ContextState, OpenSession, SessionSummary, ContextSnapshot, DecisionRequest)
 
@@ -73,6 +76,33 @@ def compiled_step(fold: "ContextFold", profile: str, reserved: frozenset[str]) -
         values=program.values,
     ).step
     return step
+
+
+def compiled_expire(fold: "ContextFold") -> Expire | None:
+    """What is due, by the kernel: the new state and the outputs, or None where `fold` has to say them.
+
+    Returns:
+      None where there is no kernel, or more to remember than it can.
+    """
+    kernel, program = find("context", CONTEXT_KERNEL), fold.program
+    if kernel is None or program.feeds is None or not isinstance(program.session_values, kernel.Values):
+        return None
+    expire: Expire = kernel.Ends(
+        silence=fold.silence,
+        late=fold.late,
+        forget=fold.forget,
+        ever=EVER,
+        never=NEVER,
+        initial=fold.initial(),
+        types=(ContextState, SessionContext, TypeCount, FeatureValue),
+        customer_of=customer_of,
+        kept=program.kept,
+        digest=fold.digest,
+        feeds=program.feeds,
+        values=program.session_values,
+        columns=program.session_columns,
+    ).expire
+    return expire
 
 
 def directions(spec: PlanSpec) -> tuple[dict[str, Direction], dict[str, Direction]]:

@@ -51,13 +51,14 @@ class FeatureProgram:
     """All distinct filters of events."""
     feeds: Any
     """`remember` and `roll` of the kernel, or None where Python has to do."""
+    kept: frozenset[int]
+    """The series that are asked for their latest event however old it is."""
     _filters: Filters
     _session: Callable[[Matches], Sequence[Feed]]
     _rolling: Callable[[Matches], Sequence[Feed]]
     _labels: Callable[[Matches], Sequence[tuple[int, Read | None]]]
     _memories: Mapping[int, Memory]
     _series: Mapping[int, Series | Latest]
-    _kept: frozenset[int]
 
     @classmethod
     def of(cls, spec: PlanSpec) -> "FeatureProgram":
@@ -84,7 +85,7 @@ class FeatureProgram:
             _labels=_of_matches(demands.labels()),
             _memories=demands.memories,
             _series=demands.series,
-            _kept=frozenset(demands.kept),
+            kept=frozenset(demands.kept),
         )
 
     def match(self, event: Event) -> Matches:
@@ -131,14 +132,14 @@ class FeatureProgram:
         reaches = [
             (newest or 0) + kind.reach
             for key, kind in self._series.items()
-            if key not in self._kept and key in series
+            if key not in self.kept and key in series
             for newest in (kind.newest(series[key]),)
         ]
         return max(reaches, default=None)
 
     def forget(self, series: Slots) -> dict[int, Any]:
         """The series that are asked for their latest event however old it is."""
-        return {key: value for key, value in series.items() if key in self._kept}
+        return {key: value for key, value in series.items() if key in self.kept}
 
 
 def _compiled(

@@ -3,7 +3,8 @@
 
 `micros`, `moment`, `fingerprint` and `hex_of_two` are `models.times` and `models.identity`; `Feeds` is how
 `models.features.FeatureProgram` remembers, `Values` its columns; `Steps` is `models.context.ContextFold.step` for the
-event that comes in time, is no duplicate, and opens a session or goes on with the only one that is open.
+event that comes in time, is no duplicate, and opens a session or goes on with the only one that is open; `Ends` is
+its `expire`.
 """
 
 import datetime
@@ -30,7 +31,7 @@ cdef extern from "Python.h":
     object PyUnicode_DecodeASCII(const char *, Py_ssize_t, const char *)
 
 
-VERSION = 3
+VERSION = 4
 
 if sys.byteorder != "little":
     raise ImportError("fingerprints and packed series are read as little-endian words")
@@ -38,6 +39,7 @@ if sys.byteorder != "little":
 include "context_identity.pxi"
 include "context_memory.pxi"
 include "context_values.pxi"
+include "context_ending.pxi"
 
 cdef Py_ssize_t _MAX_DEVICES = 8 * 32
 cdef tuple _SUMMARY = ("session_id", "number", "started_at", "last_at", "events")

@@ -132,7 +132,32 @@ def test_states_and_outputs_are_those_of_python(name, data):
         other, expected = advance(plain, other, event)
         assert fast.encode(state) == plain.encode(other)
         assert told(outputs) == told(expected)
-    assert told(fast.expire(state, NEVER)[1]) == told(plain.expire(other, NEVER)[1])
+        same_when_due(fast, plain, state, other, data.draw(st.sampled_from([0, 1, 9, 41, 90, 90_000])))
+    same_when_due(fast, plain, state, other, None)
+
+
+def same_when_due(fast, plain, state, other, later):
+    """Both forms do the same at some seconds after the clock, or when the input has ended."""
+    now = NEVER if later is None else state.clock + later * SECOND
+    state, outputs = fast.expire(state, now)
+    other, expected = plain.expire(other, now)
+    assert fast.encode(state) == plain.encode(other)
+    assert told(outputs) == told(expected)
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_sessions_are_ended_by_the_kernel(name):
+    fast, plain = folds(name)
+    state = other = fast.initial()
+    for place, amount in enumerate([0.0, 1.5, -0.0, -0.0, 1.5]):
+        event = signal(place * 90 * SECOND, f"s{place}", "buy", attributes={"amount": amount})
+        at = fast.order(event)[0]
+        if place:
+            state, outputs = fast.fast_expire(state, at)
+            other, expected = plain.expire(other, at)
+            assert told(outputs) == told(expected)
+            assert len(outputs) == 1
+        state, other = fast.step(state, event)[0], plain.step(other, event)[0]
 
 
 def test_events_in_order_are_folded_by_the_kernel():
