@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import CONTRACTS, Outcome, OutcomeKind, Signal
-from schemas.arrow import arrow_schema, from_row, parquet_options, rows
+from schemas.arrow import _FEW, arrow_schema, from_row, parquet_options, rows
 from schemas.coders import ContractCoder
 from schemas.columns import columns
 from schemas.derivation.formats import bigquery_columns
@@ -101,7 +101,18 @@ def test_options_of_files_name_columns_that_there_are(contract):
     assert set(options["use_dictionary"]) == {
         leaf.path for leaf in leaves if str(leaf.logical_type) == "String"
     }
+    assert set(options["compression"]) == {leaf.path for leaf in leaves}
     assert set(options["write_statistics"]) == {leaf.path for leaf in leaves if not leaf.max_repetition_level}
+
+
+def test_every_field_that_is_not_compressed_is_one():
+    known = {
+        part
+        for contract in CONTRACTS
+        for path in parquet_options(contract)["compression"]
+        for part in path.split(".")
+    }
+    assert known >= _FEW
 
 
 def test_columns_hold_no_record_that_may_be_null():
