@@ -3,7 +3,8 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
-from models.ledger.allocation import Allocator, Placed, Verdict
+from models.ledger.allocation import Allocator, Placed, Terms, Verdict
+from models.ledger.bids import Bid
 from models.ledger.tallies import Row, Tally
 from models.times import Micros
 
@@ -81,15 +82,22 @@ class Rounds:
         stopped: dict[int, int],
     ) -> list[Verdict]: ...
 
+class Bidding:
+    def __init__(
+        self, ids: Sequence[str], explored: int, mandatory: int, bid_type: type[Bid], terms_type: type[Terms]
+    ) -> None: ...
+
 class Deciding:
     def __init__(
         self,
         *,
         table: Table,
         rounds: Rounds,
+        bidding: Bidding,
         times: tuple[Micros, ...],
         numbers: tuple[int, ...],
         policy: tuple[Any, ...],
+        influences: tuple[Any, ...],
         recorder: tuple[Any, ...],
         contacts: tuple[Any, ...],
         counted: tuple[Any, Any],

@@ -22,7 +22,7 @@ cdef extern from "Python.h":
     PyObject *PySequence_Fast_GET_ITEM(object, Py_ssize_t)
 
 
-VERSION = 5
+VERSION = 6
 
 include "context_identity.pxi"
 
@@ -768,13 +768,18 @@ cdef class Rounds:
             self._places[name, channel, brand] = found
         return found
 
-    cdef object _place(self, Place place, int action, int slot, bint fallback, str brand):
+    cdef object _row_of(self, Place place, int action, str brand):
+        """What is offered there unless its treatment is refused."""
         row = place.rows[action]
         if row is None:
             treatment = self._plan.treatments[place.name][action][0]
             row = self._plan.row(action, treatment, place.channel, place.name, brand)
             place.lines[action] = self.table.line(row.key)
             place.rows[action] = row
+        return row
+
+    cdef object _place(self, Place place, int action, int slot, bint fallback, str brand):
+        row = self._row_of(place, action, brand)
         return self._new(self._placed, (action, slot, row, None, (), None, False, fallback))
 
     cdef int _known(self, int action) except -1:
@@ -952,5 +957,7 @@ cdef class Rounds:
         return found
 
 
+include "ledger_drawing.pxi"
+include "ledger_bidding.pxi"
 include "ledger_deciding.pxi"
 include "ledger_folding.pxi"

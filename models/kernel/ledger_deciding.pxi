@@ -1,4 +1,5 @@
-# A decision in one call: `models.ledger.fold.LedgerFold.step` for ranked candidates, where priority alone has a say.
+# A decision in one call: `models.ledger.fold.LedgerFold.step` for ranked candidates, where neither volume constraints
+# nor bundles nor a household have a say.
 
 cdef long long _NEVER = <long long>1 << 62
 cdef long long _UNSET = -_NEVER
@@ -22,35 +23,43 @@ cdef class Deciding:
 
     cdef Table table
     cdef Rounds rounds
+    cdef Bidding bidding
     cdef Py_ssize_t keep, keep_ids
     cdef long long late, longest, remembered, remember, shortest, open_for
     cdef int first_suppression, first_limit
     cdef bint any_silence
     cdef object involved, active, pruned_pauses, needed_until, gates, write, fitting, no_action
+    cdef object boosts, pruned_marks, marks_until
     cdef object row, exempts, silence_of, settle, digest, duplicate, decided
     cdef object state_type, open_type, offer_type, entry_type, allocation_type, new
-    cdef dict lasting, offers
+    cdef dict lasting, lasting_marks, offers
 
-    def __init__(self, *, Table table, Rounds rounds, times, numbers, policy, recorder, contacts, counted, types):
+    def __init__(
+        self, *, Table table, Rounds rounds, Bidding bidding, times, numbers, policy, influences, recorder, contacts,
+        counted, types
+    ):
         """Of a ledger's fold, whose parts are compiled.
 
         Args:
           table: Its limits.
           rounds: How its slots are filled.
+          bidding: What bids depend on.
           times: Lateness; the longest limit; how long contacts are remembered, at least and by request; the shortest
             and the longest time that an offer is open. Microseconds.
           numbers: How many contacts and ids are kept; the numbers of the first suppression and of the first limit.
           policy: What is bundled, as bits; what is paused; pauses pruned; until when they matter; their rules; gates.
+          influences: The factors on priorities; marks pruned; until when they matter; how long those of each do.
           recorder: Writes decisions; who fits placements; why nobody was offered; the plan's digest.
           contacts: `ContactLimits.row` and `exempts`; after how long a channel's silence is an answer, and whether
             any is; a state with all that is old forgotten.
           counted: DUPLICATE and DECIDED.
           types: LedgerState, OpenDecision, OpenOffer, Entry and Allocation.
         """
-        self.table, self.rounds = table, rounds
+        self.table, self.rounds, self.bidding = table, rounds, bidding
         self.late, self.longest, self.remembered, self.remember, self.shortest, self.open_for = times
         self.keep, self.keep_ids, self.first_suppression, self.first_limit = numbers
         self.involved, self.active, self.pruned_pauses, self.needed_until, self.lasting, self.gates = policy
+        self.boosts, self.pruned_marks, self.marks_until, self.lasting_marks = influences
         self.write, self.fitting, self.no_action, self.digest = recorder
         self.row, self.exempts, self.silence_of, self.any_silence, self.settle = contacts
         self.duplicate, self.decided = counted
@@ -88,15 +97,16 @@ cdef class Deciding:
         return made, [self.write(candidates, allocation, entry), self.decided]
 
     cdef object allocated(self, state, candidates, request, long long at):
-        """Who gets the slots, by priority; None if anything else has a say."""
-        cdef tuple times = state.times, order = candidates.order, gaps = state.gaps, gap
+        """Who gets the slots; None if anything has a say that the kernel does not know."""
+        cdef tuple times = state.times, order = candidates.order, gaps = state.gaps, marks = state.marks, gap
         cdef str channel = request.channel, brand = request.brand
         cdef Counts counts
         cdef Place place
-        cdef object paused = None
-        cdef dict screens = {}
+        cdef object paused = None, terms = None
+        cdef dict screens = {}, gated = {}
+        cdef bint any_gated = False
         cdef list places, placed, verdicts
-        if candidates.evidence or state.marks or <long long>state.lost_until > at:
+        if <long long>state.lost_until > at:
             return None
         if channel not in self.table._directions or <long long>state.forgotten > at - self.longest:
             return None
@@ -117,24 +127,45 @@ cdef class Deciding:
                 return None
         for place in places:
             if place.channel not in screens:
-                screen = self.screened(counts, request, paused, place.channel)
-                if screen is None:
+                if self.table.by_treatment and counts.refused_treatments(place.channel):
                     return None
-                screens[place.channel] = screen
-        placed, verdicts = self.rounds.fill(counts, order, places, screens)
+                refused = self.gates.refused_treatments(request, place.channel) if self.gates is not None else {}
+                any_gated = any_gated or len(<dict>refused) > 0
+                gated[place.channel] = refused
+                screens[place.channel] = self.screened(counts, request, paused, place.channel)
+        if any_gated or marks or candidates.evidence:
+            made = self.sold(counts, candidates, places, screens, gated, self.boosts(marks, at) if marks else {})
+            if made is None:
+                return None
+            placed, verdicts, terms = made
+        else:
+            placed, verdicts = self.rounds.fill(counts, order, places, screens)
         why = None
         if not placed:
             why = self.no_action(self.fitting([(<Place>each).name for each in places]), order, verdicts)
-        return self.new(self.allocation_type, (placed, verdicts, why, None))
+        return self.new(self.allocation_type, (placed, verdicts, why, terms))
 
-    cdef object screened(self, Counts counts, request, paused, str channel):
-        """Who is refused in a channel before anything is offered; None if only a treatment is."""
-        cdef list before = []
-        if self.table.by_treatment and counts.refused_treatments(channel):
+    cdef object sold(self, Counts counts, candidates, list places, dict screens, dict gated, dict boosts):
+        """What is placed, the verdicts, and what had a say besides priorities; None if a bid is no number."""
+        cdef Sale sale = Sale(self.bidding, self.rounds, counts, candidates, gated)
+        cdef dict treatments = self.rounds._plan.treatments
+        cdef Place place
+        cdef list placed, narrowed = []
+        cdef Screen screen
+        for place in places:
+            screen = screens[place.channel]
+            self.rounds._fits(screen)
+            narrowed.append(_with_treatments(screen, gated[place.channel], treatments[place.name]))
+        sale.begin(boosts)
+        placed = sale.fill(places, narrowed)
+        if placed is None:
             return None
+        return placed, self.rounds._verdicts(sale.order, places, narrowed, sale.offered, sale.stopped), sale.terms()
+
+    cdef Screen screened(self, Counts counts, request, paused, str channel):
+        """Who is refused in a channel before anything is offered, whatever the treatment."""
+        cdef list before = []
         if self.gates is not None:
-            if self.gates.refused_treatments(request, channel):
-                return None
             before += self.gates.refused(request, channel)
         if paused is not None:
             before += [(self.first_suppression + <int>rule, bits) for rule, bits in paused.within(channel)]
@@ -190,21 +221,31 @@ cdef class Deciding:
         """The state after all of a decision, without what nothing can depend on any more."""
         cdef long long clock = state.clock, settled, due = 0
         cdef bint old
-        cdef tuple pauses = state.pauses
+        cdef tuple pauses = state.pauses, marks = state.marks
         clock = max(clock, at)
         settled = clock - self.late
         old = self.ages(times, opened, gaps, settled)
         if not old:
             if pauses and not lasting(pauses, self.lasting, settled):
                 pauses = tuple(self.pruned_pauses(pauses, settled))
+            if marks and not self.marks_last(marks, settled):
+                marks = tuple(self.pruned_marks(marks, settled))
             due = self.next_silence(opened, spots)
             if due == _NEVER:
-                due = self.forgettable(state, clock, times, opened, gaps, spots, pauses)
+                due = self.forgettable(state, clock, times, opened, gaps, spots, pauses, marks)
         made = self.state_type(
             customer_id, clock, state.sequence + 1, due, state.lost_until, decided, origins, spots, times, items, opened,
-            pauses, since, (), committed, (), state.forgotten, gaps, None,
+            pauses, since, (), committed, marks, state.forgotten, gaps, None,
         )
         return self.settle(made) if old else made
+
+    cdef bint marks_last(self, tuple marks, long long settled) except -1:
+        """Whether every mark can still move something after `settled`."""
+        for mark in marks:
+            lasts = self.lasting_marks.get(mark.influence)
+            if lasts is None or <long long>mark.at + <long long>lasts <= settled:
+                return False
+        return True
 
     cdef bint ages(self, tuple times, tuple opened, tuple gaps, long long settled) except -1:
         """Whether any contact, or any offer, may be one that no event can depend on."""
@@ -254,13 +295,15 @@ cdef class Deciding:
         return soonest
 
     cdef long long forgettable(self, state, long long clock, tuple times, tuple opened, tuple gaps, tuple spots,
-                               tuple pauses) except? -1:
+                               tuple pauses, tuple marks) except? -1:
         """When no event can depend on anything in the ledger any more."""
         cdef long long needed = max(0, clock), forgotten = state.forgotten, lost = state.lost_until
         cdef tuple gap
         needed = max(needed, lost, forgotten + self.remembered)
         if pauses:
             needed = max(needed, <long long>self.needed_until(pauses))
+        if marks:
+            needed = max(needed, <long long>self.marks_until(marks))
         if times:
             needed = max(needed, <long long>times[len(times) - 1] + self.remembered)
         for gap in gaps:

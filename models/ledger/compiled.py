@@ -1,12 +1,13 @@
-"""`LedgerFold.step` in the kernel, for decisions in which nothing but priority has a say."""
+"""`LedgerFold.step` in the kernel, for decisions in which neither volumes, bundles nor a household have a say."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from models.folds import Counted
 from models.kernel import find
-from models.ledger.allocation import Allocation
+from models.ledger.allocation import Allocation, Terms
 from models.ledger.attribution import OpenDecision, OpenOffer
+from models.ledger.bids import Bid
 from models.ledger.spots import KERNEL
 from models.ledger.state import Entry, LedgerState
 from models.ledger.verdicts import no_action
@@ -45,10 +46,11 @@ def compiled_decision(
     kernel, plan, limits = find("ledger", KERNEL), decider.allocator, decider.limits
     if kernel is None or plan.rounds is None or limits.table is None or decider.volumes is not None:
         return None
-    suppressions = decider.suppressions
+    suppressions, influences, bids = decider.suppressions, decider.influences, decider.bidding
     found: Deciding = kernel.Deciding(
         table=limits.table,
         rounds=plan.rounds,
+        bidding=kernel.Bidding(bids.ids, bids.explored, bids.mandatory, Bid, Terms),
         times=(decider.late, limits.longest, *remembered, windows.shortest, windows.longest),
         numbers=(decider.keep, decider.keep_ids, plan.first_suppression, plan.first_limit),
         policy=(
@@ -59,6 +61,7 @@ def compiled_decision(
             suppressions.lasting,
             decider.gates,
         ),
+        influences=(influences.boosts, influences.pruned, influences.needed_until, influences.lasting),
         recorder=(recorder.decision, plan.fitting, no_action, digest),
         contacts=(limits.row, limits.exempts, windows.silence, windows.any_silence, settle),
         counted=(Counted.DUPLICATE, Counted.DECIDED),

@@ -43,11 +43,11 @@ class Decider:
         self.keep, self.keep_ids = spec.contact.keep, spec.dedupe.keep
         self.limits = limits
         self.suppressions = suppressions
-        self._influences = influences
+        self.influences = influences
         self.gates = gates
         self.volumes = volumes
         self._bundles = Bundles(spec)
-        self._bidding = Bidding(spec)
+        self.bidding = Bidding(spec)
         self.allocator = Allocator(spec, limits, suppressions, self._bundles, gates)
 
     def allocate(self, book: Book, candidates: CandidateSet, at: Micros, kin: Kin | None) -> Allocation:
@@ -112,12 +112,12 @@ class Decider:
         """By bids, if anything besides priorities has a say; else by priority alone, which is faster."""
         brand = candidates.request.brand
         market = Market(self.volumes, at, brand) if self.volumes is not None else None
-        boosts = self._influences.boosts(book.marks, at) if book.marks else {}
-        chances = drawn(self._bidding, candidates) if candidates.evidence else 0
+        boosts = self.influences.boosts(book.marks, at) if book.marks else {}
+        chances = drawn(self.bidding, candidates) if candidates.evidence else 0
         bundled = self._bundles.involved and self._bundles.involved & mask(candidates.order)
         if not (market or boosts or chances or bundled):
             return Round(self.allocator, refusals, offering, brand)
-        auction = Auction(self._bidding, candidates, boosts, market, chances)
+        auction = Auction(self.bidding, candidates, boosts, market, chances)
         return AuctionRound(self.allocator, refusals, offering, brand, auction=auction, market=market)
 
     def _forget(self, book: Book) -> None:

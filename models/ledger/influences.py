@@ -69,12 +69,17 @@ class _Influence:
 
 
 class Influences:
-    """All influences of a plan."""
+    """All influences of a plan.
+
+    Attributes:
+      lasting: By id: how long a mark moves priorities.
+    """
 
     def __init__(self, spec: PlanSpec) -> None:
         """Compile `spec.arbitration.influences`."""
         spots = plan_spots(spec)
         self._influences = {body.id: _Influence(body, spots) for body in spec.arbitration.influences}
+        self.lasting = {name: one.lasts for name, one in self._influences.items()}
         self._late = duration(spec.session.late)
 
     def noted(self, marks: Sequence[Mark], kind: OutcomeKind, spot: Spot, at: Micros) -> Sequence[Mark]:

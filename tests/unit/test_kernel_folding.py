@@ -31,6 +31,35 @@ LIMITS = [
 ]
 NO = {"id": "no", "outcomes": ["Rejected"], "label": "negative", "times": 2, "within": "2d", "pause": "9h"}
 OUT = {"id": "out", "signal": "signal.type == 'opt_out'", "pause": "30h", "pauses": "group"}
+SPURRED = {
+    "id": "spurred",
+    "outcomes": ["Clicked", "Accepted"],
+    "of": "group",
+    "percent": 80,
+    "half_life": "5h",
+}
+SPENT = {"id": "spent", "outcomes": ["NoResponse"], "label": "negative", "percent": -60, "lasts": "30h"}
+
+
+def written(number: int, action: dict[str, Any]) -> dict[str, Any]:
+    """An action with evidence, whose first treatment not everybody may be told."""
+    name, said = action["id"], action["treatments"][0]
+    rule = {"id": f"{name}-all", "when": f"customer.age < {9_000 * number + 41}", "why": "No."}
+    late = {"id": f"{name}-late", "when": f"feature.views_1d < {2 * number + 3}", "why": "No."}
+    treatments = [
+        {**said, "eligibility": [rule]},
+        {**said, "id": f"{name}-more", **({"suitability": [late]} if number % 2 else {})},
+    ]
+    return {
+        **action,
+        "mandatory": name == "terms",
+        "starting_propensity": 0.1 + 0.15 * number,
+        "starting_evidence": (4.0, 0.5, 0.0, 900.0, 3.0, 1.0)[number],
+        "treatments": treatments[: 1 + number % 3],
+    }
+
+
+WRITTEN = [written(*each) for each in enumerate(bank()["actions"])]
 BANKS: dict[str, dict[str, Any]] = {
     "plain": {"contact": {"limits": LIMITS[1:], "suppressions": [{**NO, "per_brand": True}]}},
     "treatments": {"contact": {"limits": LIMITS, "suppressions": [NO, {**OUT, "pauses": "treatment"}]}},
@@ -38,6 +67,27 @@ BANKS: dict[str, dict[str, Any]] = {
         "contact": {"limits": LIMITS[3:], "suppressions": [OUT], "keep": 16},
         "session": {"gap": "2h", "late": "6h", "forget": "4d"},
         "dedupe": {"keep": 8},
+    },
+    "bidding": {
+        "contact": {"limits": LIMITS[1:], "suppressions": [{**NO, "pauses": "channel"}]},
+        "arbitration": {"exploration": "thompson", "influences": [SPURRED, SPENT]},
+        "actions": WRITTEN,
+        "placements": {**bank()["placements"], "hero": {"channel": "web", "fallback": "bond"}},
+        "session": {"gap": "2h", "late": "3h"},
+    },
+    "moved": {
+        "contact": {"limits": LIMITS[2:]},
+        "arbitration": {"influences": [SPURRED]},
+        "actions": WRITTEN[:3] + bank()["actions"][3:],
+    },
+    "bundled": {
+        "arbitration": {"exploration": "thompson"},
+        "actions": WRITTEN,
+        "bundles": [{"id": "both", "parent": "saver", "members": ["bond"]}],
+    },
+    "treated": {
+        "contact": {"limits": LIMITS[1:]},
+        "actions": [{**one, "starting_evidence": 0} for one in WRITTEN],
     },
     "unlimited": {"session": {"gap": "1h", "late": "1h"}},
 }
@@ -190,3 +240,23 @@ def test_a_time_of_another_zone_is_the_same_time():
     state, outputs = advance(fast, fast.initial(), event)
     other, expected = step_by_step(plain, plain.initial(), event)
     assert (told(outputs), fast.encode(state)) == (told(expected), plain.encode(other))
+
+
+@pytest.mark.parametrize("name", ["bidding", "moved", "treated"])
+def test_bids_and_refused_treatments_are_left_to_the_kernel(name, monkeypatch):
+    fast, _ = folds(name)
+    left: list[Any] = []
+    monkeypatch.setattr(LedgerFold, "in_python", lambda _, state, event, *rest: left.append(event))
+    state = fast.initial()
+    for event in [known(), *(request(number, number / 9, "tile", "letter") for number in range(5))]:
+        state, _ = advance(fast, state, event)
+    assert left == []
+
+
+def test_what_needs_more_than_the_kernel_knows_is_left_to_python():
+    fast, plain = folds("bundled")
+    _, outputs = plain._context.step(plain.initial().context, request(1, 0, "tile"))
+    candidates = plain._for_ledger(outputs[0])
+    assert candidates is not None
+    assert fast._ledger.compiled is not None
+    assert fast._ledger.compiled.decide(fast._ledger.initial(), candidates) is None
