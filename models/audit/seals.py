@@ -6,7 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from schemas import Decision, Feedback
-from schemas.packing import encoder
+from schemas.packing import encoder, sealer
 
 Record = Decision | Feedback
 Sealed = TypeVar("Sealed", Decision, Feedback)
@@ -14,11 +14,15 @@ Sealed = TypeVar("Sealed", Decision, Feedback)
 SEAL_BYTES = 16
 _encode = encoder()
 
-_UNSEALED = msgspec.msgpack.encode("seal") + msgspec.msgpack.encode("")
-_SEALED = msgspec.msgpack.encode("seal") + msgspec.msgpack.encode("0" * 2 * SEAL_BYTES)[: -2 * SEAL_BYTES]
-
 _latest: tuple[Record | None, bytes] = (None, b"")
 """The record that was sealed last, and its bytes: as a rule it is written next."""
+
+
+def _digest(data: bytes) -> str:
+    return blake2b(data, digest_size=SEAL_BYTES).hexdigest()
+
+
+_seal = sealer(_digest)
 
 
 def canonical(record: Record) -> bytes:
@@ -32,21 +36,14 @@ def seal_of(record: Record) -> str:
     return _digest(canonical(bare))
 
 
-def _digest(data: bytes) -> str:
-    return blake2b(data, digest_size=SEAL_BYTES).hexdigest()
-
-
 def sealed(record: Sealed) -> Sealed:
     """The record with its seal. Nothing may be changed after this."""
     global _latest  # noqa: PLW0603 - a cache of one; whoever reads it compares the record
     if record.seal:
         return msgspec.structs.replace(record, seal=seal_of(record))
-    data = canonical(record)
-    seal = _digest(data)
+    seal, data = _seal(record)
     done = msgspec.structs.replace(record, seal=seal)
-    # In no text is there this sequence of bytes, and in what follows a seal there is no other field of its name.
-    before, _, after = data.rpartition(_UNSEALED)
-    _latest = done, b"".join((before, _SEALED, seal.encode(), after))
+    _latest = done, data
     return done
 
 

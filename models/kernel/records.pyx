@@ -74,6 +74,12 @@ cdef tuple own_names(contract, names):
     return tuple([known[name] for name in names])
 
 
+cdef object default(contract, name):
+    """The contract's own object for what a field holds if nothing is said: packing knows those by identity."""
+    names, defaults = contract.__struct_fields__, contract.__struct_defaults__
+    return defaults[names.index(name) - len(names) + len(defaults)]
+
+
 cdef inline void fill(object struct, Py_ssize_t offset, PyObject* value) noexcept:
     """Set a field of a struct that nobody else has seen yet, as `msgspec.structs.force_setattr` does."""
     cdef PyObject** place = <PyObject**>(<char*><PyObject*>struct + offset)
@@ -171,7 +177,7 @@ cdef class Writer:
         self.candidates = tuple([self._candidate(action) for action in range(self.actions)])
         self.candidate = Mould(self.candidates[0], _CANDIDATE)
         self.removals, self.removed_actions = [None] * self.rule_count, [()] * self.rule_count
-        self.one, self.nought = 1.0, 0.0
+        self.one, self.nought = default(self.offer_of, "boost"), default(self.offer_of, "price")
         for aligned in (self.values, self.levers, self.mandatory, self.classes):
             if len(aligned) != self.actions:
                 raise ValueError("parts of a plan that are not aligned with its actions")

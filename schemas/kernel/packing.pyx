@@ -2,12 +2,13 @@
 """Contracts to msgpack, byte for byte as msgspec's encoder with `order="deterministic"` writes them.
 
 Of each class of structs the names of fields are written once, and their places found once; values that contracts hold
-are written where they stand. All else (lists, naive times, large integers, what nobody foresaw) is left to msgspec.
+are written where they stand; fields that hold their defaults are copied in rows. All else (lists, naive times, large
+integers, what nobody foresaw) is left to msgspec.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcmp, memcpy, memmove
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.datetime cimport (
@@ -15,8 +16,10 @@ from cpython.datetime cimport (
     datetime_tzinfo, datetime_year, import_datetime,
 )
 from cpython.dict cimport PyDict_Next, PyDict_Size
+from cpython.memoryview cimport PyMemoryView_FromMemory
+from cpython.buffer cimport PyBUF_READ
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_DECREF, Py_INCREF
+from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
 
 import enum
@@ -26,7 +29,7 @@ import msgspec
 
 import_datetime()
 
-VERSION = 1
+VERSION = 2
 
 cdef extern from "Python.h":
     bint PyFloat_CheckExact(PyObject*)
@@ -64,12 +67,21 @@ cdef enum:
     ENTRIES = 32  # of a map that is sorted here
     DEEPEST = 32
     KEEP = 1 << 20  # bytes of room that are not given back
+    KEPT = 512  # structs of a class, at most, whose bytes are kept
+    SHORT = 104  # bytes of such a struct, at most
 
 cdef struct Field:
     Py_ssize_t offset
     Py_ssize_t size
     PyObject* texts  # the enumeration that its values are of, which the shape holds
+    PyObject* usual  # its default, which the shape holds, if that never changes; else the shape itself, no value
+    Py_ssize_t start, end  # name and default in the shape's `usuals`
     uint8_t key[KEY]
+
+cdef struct Kept:
+    PyObject* struct  # held, so that no other comes to be where it is
+    Py_ssize_t size
+    uint8_t data[SHORT]
 
 cdef struct Entry:
     const char* key
@@ -88,54 +100,8 @@ cdef PyObject* ENUM = PyTuple_GET_ITEM(_KNOWN, 5)
 cdef PyObject* EMPTY = PyTuple_GET_ITEM(_KNOWN, 6)
 
 
-cdef class _Shape:
-    """What all structs of one class have in common in bytes."""
-
-    cdef Field* fields
-    cdef Py_ssize_t count
-    cdef bint known
-    cdef list enumerations
-
-    def __cinit__(self, like, encode):
-        """Find it in a struct of the class; `known` says whether it could be."""
-        cdef Py_ssize_t index, size
-        cdef bytes key
-        of = type(like)
-        self.enumerations = []
-        names, config = of.__struct_fields__, of.__struct_config__
-        if config.array_like or config.tag is not None or config.omit_defaults:
-            return
-        self.fields = <Field*>calloc(len(names) + 1, sizeof(Field))
-        if self.fields == NULL:
-            raise MemoryError
-        for index, (name, written) in enumerate(zip(names, of.__struct_encode_fields__, strict=True)):
-            place, key = getattr(of, name), encode(written)
-            size = PyBytes_GET_SIZE(key)
-            if size > KEY or type(place).__name__ != "member_descriptor":
-                return
-            if (<PyMemberDescrObject*><PyObject*>place).d_member.type != T_OBJECT_EX:
-                return
-            self.fields[index].offset = (<PyMemberDescrObject*><PyObject*>place).d_member.offset
-            self.fields[index].size = size
-            memcpy(self.fields[index].key, PyBytes_AS_STRING(key), size)
-            held = getattr(like, name, None)
-            if slot(<PyObject*>like, self.fields[index].offset)[0] != <PyObject*>held:
-                return
-            if isinstance(held, enum.StrEnum):
-                texts = type(held)
-                self.enumerations.append(texts)
-                self.fields[index].texts = <PyObject*>texts
-        self.count, self.known = len(names), True
-
-    def __dealloc__(self):
-        free(self.fields)
-
-
-cdef inline PyObject** slot(PyObject* struct, Py_ssize_t offset) noexcept:
-    return <PyObject**>(<char*>struct + offset)
-
-
 include "packing_bytes.pxi"
+include "packing_shapes.pxi"
 
 
 cdef class Packer:
@@ -146,16 +112,19 @@ cdef class Packer:
 
     Args:
       encode: msgspec's own, for what is left to it.
+      kept: Classes of frozen structs of which the same ones are written again and again: the bytes of those that are
+        short, and of nothing but texts, are kept.
     """
 
     cdef object other
+    cdef frozenset kept
     cdef dict shapes
     cdef _Room idle
     cdef _Shape latest
     cdef PyObject* latest_of  # its class, which `shapes` holds
 
-    def __cinit__(self, encode):
-        self.other, self.shapes = encode, {}
+    def __cinit__(self, encode, kept=()):
+        self.other, self.shapes, self.kept = encode, {}, frozenset(kept)
 
     def encode(self, record):
         """The bytes of one struct, or of anything else that msgspec encodes.
@@ -175,6 +144,50 @@ cdef class Packer:
         if out.room <= KEEP:
             self.idle = out
         return made
+
+    def sealed(self, record, bytes unsealed, digest):
+        """The digest of a struct's bytes, and the bytes with that digest in place of an empty text.
+
+        Args:
+          record: The struct.
+          unsealed: The name of the field for it, and an empty text, as they are written. It is the last of the kind.
+          digest: From a view of bytes, which is gone when it returns, to 1 to 255 ASCII letters.
+
+        Raises:
+          TypeError, OverflowError: As `encode` does.
+          ValueError: There is no such field, or no such digest.
+        """
+        cdef _Room out
+        cdef Py_ssize_t at, size, length = PyBytes_GET_SIZE(unsealed)
+        cdef str seal
+        out, self.idle = self.idle, None
+        if out is None:
+            out = _Room()
+        out.size = 0
+        reserve(out, PART)
+        self._struct(out, record, 0)
+        at = out.size - length
+        while at >= 0 and memcmp(out.data + at, PyBytes_AS_STRING(unsealed), length):
+            at -= 1
+        seal = digest(PyMemoryView_FromMemory(<char*>out.data, out.size, PyBUF_READ))
+        size = len(seal)
+        if at < 0 or not seal.isascii() or not 0 < size < 256:
+            raise ValueError("no place for a digest, or none that fits")
+        self._splice(out, at + length - 1, seal, size)
+        made = PyBytes_FromStringAndSize(<char*>out.data, out.size)
+        if out.room <= KEEP:
+            self.idle = out
+        return seal, made
+
+    cdef int _splice(self, _Room out, Py_ssize_t at, str text, Py_ssize_t size) except -1:
+        """Put a text of ASCII letters where an empty one is."""
+        cdef Py_ssize_t head = 1 if size < 32 else 2, end = out.size
+        reserve(out, size + 8)
+        memmove(out.data + at + head + size, out.data + at + 1, end - at - 1)
+        out.size = at
+        put_text(out, <const char*>PyUnicode_DATA(<PyObject*>text), size)
+        out.size = end + head + size - 1
+        return 0
 
     cdef int _value(self, _Room out, PyObject* value, int depth) except -1:
         """Any value that `put_short` did not write."""
@@ -232,24 +245,34 @@ cdef class Packer:
         of = type(struct)
         shape = self.shapes.get(of)
         if shape is None:
-            shape = self.shapes[of] = _Shape(struct, self.other)
+            shape = self.shapes[of] = _Shape(struct, self.other, of in self.kept)
         self.latest, self.latest_of = shape, <PyObject*>of
         return shape
 
     cdef int _struct(self, _Room out, object struct, int depth) except -1:
         cdef _Shape shape = self._shape(struct)
-        cdef Py_ssize_t index, start = out.size
+        cdef Py_ssize_t index = 0, size, start = out.size
         cdef PyObject* value
         cdef Field* field
         if not shape.known:
             return self._left(out, <PyObject*>struct)
+        if shape.kept != NULL and put_kept(out, kept_at(shape, <PyObject*>struct), <PyObject*>struct):
+            return 0
         put_head(out, shape.count, 0x80, 16, 0xDE)
-        for index in range(shape.count):
+        while index < shape.count:
             field = &shape.fields[index]
             value = slot(<PyObject*>struct, field.offset)[0]
+            if value == field.usual:
+                index = usual_until(shape, <PyObject*>struct, index)
+                size = shape.fields[index - 1].end - field.start
+                reserve(out, size + PART)
+                memcpy(out.data + out.size, shape.usuals.data + field.start, size)
+                out.size += size
+                continue
             if value == NULL or value == UNSET:
                 out.size = start
                 return self._left(out, <PyObject*>struct)
+            index += 1
             reserve(out, PART)
             memcpy(out.data + out.size, field.key, KEY)  # whole: what is too much is written over
             out.size += field.size
@@ -257,6 +280,8 @@ cdef class Packer:
                 put_str(out, value)
             elif not put_short(out, value):
                 self._value(out, value, depth)
+        if shape.kept != NULL and out.size - start <= SHORT and of_texts(shape, <PyObject*>struct):
+            keep(kept_at(shape, <PyObject*>struct), <PyObject*>struct, out.data + start, out.size - start)
         return 0
 
     cdef int _map(self, _Room out, dict values, int depth) except -1:

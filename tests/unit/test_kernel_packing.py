@@ -12,11 +12,11 @@ from contract_strategies import contracts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas import CONTRACTS, Decision
+from schemas import CONTRACTS, Decision, Feedback
 from schemas.coders import ContractCoder, UnionCoder
 from schemas.decision import Candidate, Removal
 from schemas.kernel import SWITCH, find
-from schemas.packing import VERSION, encoder
+from schemas.packing import VERSION, encoder, sealer
 
 pytestmark = pytest.mark.skipif(find("packing", VERSION) is None, reason="the kernel is not built")
 
@@ -55,6 +55,20 @@ class Listed(msgspec.Struct, array_like=True):
 
 class Lean(msgspec.Struct, omit_defaults=True):
     a: Any = None
+
+
+class Usual(msgspec.Struct, frozen=True, kw_only=True):
+    first: Any
+    half: Any = 0.5
+    none: Any = None
+    second: Any
+    text: Any = "text"
+    lengthy: Any = "text" * 20
+    empty: Any = ()
+    fresh: Any = msgspec.field(default_factory=list)
+    unset: Any = msgspec.UNSET
+    truth: Any = True
+    last: Any = 7
 
 
 class Derived(Any7):
@@ -125,6 +139,68 @@ def test_contracts_too(contract, data):
     assert packed(record) == wanted(record)
     assert ContractCoder(contract).encode(record) == wanted(record)
     assert UnionCoder().encode(record)[1:] == wanted(record)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(st.sampled_from(Usual.__struct_fields__), VALUES))
+def test_fields_that_hold_their_defaults(values):
+    record = Usual(**{"first": None, "second": 0.5, **values})
+    assert packed(record) == wanted(record)
+    equal = msgspec.structs.replace(record, half=float("0.5"), text="te" + "xt"[:2])
+    assert packed((equal, record)) == wanted((equal, record))
+
+
+def _removal(number, size=1):
+    return Removal(
+        stage="Output", rule=f"r{number}", actions=tuple(f"a{number}.{part}" for part in range(size))
+    )
+
+
+def test_bytes_that_are_kept_are_those_of_no_other():
+    """Whether there are many of them, long ones, or new ones where old ones were."""
+    held = [_removal(number, number % 20) for number in range(3000)]
+    for many in (held[:40] * 3, held, held[::-1], [*held[:5], *held[:5]]):
+        assert packed(tuple(many)) == wanted(tuple(many))
+    for number in range(3000):
+        passing = _removal(number)
+        assert packed((passing, passing)) == wanted((passing, passing))
+
+
+@pytest.mark.parametrize("change", [lambda held: held.append("more"), lambda held: held.clear()])
+def test_what_may_change_is_not_kept(change):
+    for held in (["a"], [["a"]]):
+        removal = Removal(stage="Output", rule=None, actions=held if held == ["a"] else tuple(held))
+        assert packed(removal) == wanted(removal)
+        change(held if held == ["a"] else held[0])
+        assert packed(removal) == wanted(removal)
+
+
+@settings(max_examples=40, deadline=None)
+@given(contracts(Decision) | contracts(Feedback), st.sampled_from([1, 31, 32, 255]))
+def test_a_seal_is_put_where_python_puts_it(record, size):
+    record = msgspec.structs.replace(record, seal="")
+    digests = []
+
+    def digest(data):
+        digests.append(bytes(data))
+        return "s" * size
+
+    ours = sealer(digest)(record)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(SWITCH, "0")
+        assert sealer(digest)(record) == ours
+    assert digests == [wanted(record)] * 2
+    assert ours[1] == wanted(msgspec.structs.replace(record, seal="s" * size))
+
+
+@pytest.mark.parametrize("seal", ["", "s" * 256, "ü"])
+def test_a_digest_that_does_not_fit_is_refused(seal):
+    record = msgspec.convert({"seal": ""}, msgspec.defstruct("Sealed", [("seal", str)]))
+    for _ in range(2):
+        with pytest.raises(ValueError, match="digest"):
+            sealer(lambda _: seal)(record)
+    with pytest.raises(ValueError, match="no place"):
+        sealer(lambda _: "seal")(Any7())
 
 
 @pytest.mark.parametrize("size", [0, 15, 16, 17, 65535, 65536])
