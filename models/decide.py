@@ -159,6 +159,15 @@ class DecideFold:
             )
         return DecideState(self._context.decode(encoded.context), self._ledger.decode(encoded.ledger))
 
+    def examine(self, state: DecideState) -> None:
+        """Look closer at both parts than `decode` does.
+
+        Raises:
+          ValueError: One of them is damaged.
+        """
+        self._context.examine(state.context)
+        self._ledger.examine(state.ledger)
+
     def encode_event(self, event: Event) -> bytes:
         """For the shuffle."""
         return self._context.encode_event(event)

@@ -75,7 +75,8 @@ class FoldPerKey(beam.PTransform[PCollection[tuple[bytes, bytes]], DoOutputsTupl
         Unbounded input is folded as it arrives, by one process.
       gathered: Whether bounded input went through `Gather` already. It does here if it did not.
 
-    A state that cannot be decoded is left as it is, for repair: events that meet it become dead letters.
+    A state that cannot be decoded is left as it is, for repair: events that meet it become dead letters. So do events
+    that one cannot go on with, if the fold has `examine`, which raises ValueError for a state that is damaged.
 
     Raises:
       TypeError: The elements are not declared as tuple[bytes, bytes].
@@ -246,11 +247,17 @@ class _FoldStateFn(_FoldFn):
             state = fold.initial() if was is None else self._decoded(key, was)
         except ValueError:
             return list(self._route(self._refuse(key, event)))
-        before = fold.deadline(state)
-        with self._turn:
-            state, outputs = advance(fold, state, event)
-        self._know(key, self._keep(cell, was, state), state)
-        due = fold.deadline(state)
+        try:
+            before = fold.deadline(state)
+            with self._turn:
+                new, outputs = advance(fold, state, event)
+            data, due = fold.encode(new), fold.deadline(new)
+        except Exception:
+            if was is None or not self._damaged(state):
+                raise
+            return list(self._route(self._refuse(key, event)))
+        self._keep(cell, was, data)
+        self._know(key, data, new)
         if due != before:
             _arm(timer, due)
         if Counted.DECIDED in outputs:
@@ -290,27 +297,51 @@ class _FoldStateFn(_FoldFn):
         try:
             state = fold.decode(was)
         except ValueError:
-            STATE_UNREADABLE.inc()
-            tell("state_unreadable", step=self._step)  # there is no event that could be a dead letter
+            self._unreadable()
             return
-        outputs: list[Output] = []
-        while (due := fold.deadline(state)) is not None and due <= at.micros:
-            with self._turn:
-                state, done = fold.expire(state, due)
-            outputs += done
-        self._keep(cell, was, state)
+        try:
+            data, due, outputs = self._expired(state, at.micros)
+        except Exception:
+            if not self._damaged(state):
+                raise
+            self._unreadable()
+            return
+        self._keep(cell, was, data)
         _arm(timer, due)
         yield from self._route(outputs)
 
-    def _keep(self, cell: Any, was: bytes | None, state: Any) -> bytes:
-        """Write the state if it changed; its bytes."""
-        data = self._fold.encode(state)
+    def _expired(self, state: Any, now: Micros) -> tuple[bytes, Micros | None, list[Output]]:
+        """The new state in bytes, when something is due next, and the outputs."""
+        fold, outputs = self._fold, list[Output]()
+        while (due := fold.deadline(state)) is not None and due <= now:
+            with self._turn:
+                state, done = fold.expire(state, due)
+            outputs += done
+        return fold.encode(state), due, outputs
+
+    def _damaged(self, state: Any) -> bool:
+        """Whether a state that was decoded, but not gone on with, is to blame: then it is as if it were unreadable."""
+        examine: Callable[[Any], None] | None = getattr(self._fold, "examine", None)
+        if examine is None:
+            return False
+        try:
+            examine(state)
+        except ValueError:
+            return True
+        return False
+
+    def _unreadable(self) -> None:
+        """Tell of a state where there is no event that could be a dead letter."""
+        STATE_UNREADABLE.inc()
+        tell("state_unreadable", step=self._step)
+
+    def _keep(self, cell: Any, was: bytes | None, data: bytes) -> None:
+        """Write the state if it changed."""
         if data != self._blank:
             if data != was:
                 cell.write(data)
         elif was is not None:
             cell.clear()
-        return data
 
     def _refuse(self, key: bytes, event: Any) -> list[Output]:
         """The event as a dead letter, in JSON, so that it can be sent again once the state is repaired."""

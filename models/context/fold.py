@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from models.context.compiled import Expire, Step, compiled_expire, compiled_step, directions
-from models.context.profile import customer_of, merge_profile, too_long
+from models.context.profile import NO_FACTS, customer_of, decode_facts, merge_profile, too_long
 from models.context.sessions import Arrival, Joined, OpenSession, SessionRules, Starts
 from models.context.state import (
     EVER,
@@ -199,6 +199,20 @@ class ContextFold:
           ValueError: The bytes are of no version this code reads, or damaged.
         """
         return decode_state(data)
+
+    def examine(self, state: ContextState) -> None:
+        """Look closer at a state than `decode` does: at the facts, and at what features remember.
+
+        Raises:
+          ValueError: It is damaged.
+        """
+        try:
+            decode_facts(state.facts or NO_FACTS)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise ValueError(f"unreadable facts: {error}") from error
+        self.program.examine(state.series)
+        for session in state.sessions:
+            self.program.examine(session.slots)
 
     def encode_event(self, event: Event) -> bytes:
         """For the shuffle."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from models.stored import Moment
 from models.times import Micros
 from schemas.common import Profile
 
@@ -12,10 +13,11 @@ MAX_FACT = 4096
 """Most characters of one fact, list members added up; a signal with a longer one is a dead letter."""
 
 _SIZED = (str, tuple)
-_Facts = dict[str, tuple[Micros, bool | int | float | str | tuple[str, ...] | None]]
+_Facts = dict[str, tuple[Moment, bool | int | float | str | tuple[str, ...] | None]]
 
 encode_facts = msgspec.msgpack.Encoder(order="sorted").encode
 decode_facts = msgspec.msgpack.Decoder(_Facts).decode
+NO_FACTS = encode_facts({})
 
 
 def merge_profile(facts: bytes, profile: Profile, at: Micros, declared: frozenset[str]) -> bytes:

@@ -10,6 +10,7 @@ become the first. Outcomes and `profile` signals make no session.
 """
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,6 +19,7 @@ from models.features import NOTHING, FeatureProgram, Slots
 from models.features.memory import holds
 from models.identity import FINGERPRINT_BYTES, fingerprint, session_id
 from models.plan.spec import PlanSpec
+from models.stored import Lead, Moment, Number
 from models.times import SECOND, Micros, duration, moment
 from schemas import SessionContext, SessionSummary, Signal
 from schemas.session import FeatureValue, TypeCount
@@ -36,15 +38,15 @@ class OpenSession(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A session that can still be extended. Its size is bounded by the plan's vocabulary and features."""
 
     session_id: str
-    number: int
+    number: Number
     declared: bool
-    first_at: Micros
-    last_at: Micros
-    lead: Micros = 0
+    first_at: Moment
+    last_at: Moment
+    lead: Lead = 0
     """How much before its first event it started."""
-    events: int = 0
-    decisions: int = 0
-    by_type: dict[str, int] = {}
+    events: Number = 0
+    decisions: Number = 0
+    by_type: dict[str, Number] = {}
     channels: tuple[str, ...] = ()
     brands: tuple[str, ...] = ()
     devices: bytes = b""
@@ -126,7 +128,7 @@ class SessionRules:
         if not touched:
             session, before = self._extended(self._opened(arrival, name, number), arrival), NOTHING
         else:
-            base = touched[0] if len(touched) == 1 else self._merged(*touched)
+            base = reduce(self._merged, touched)  # more than two where another plan had a shorter gap
             session, before = self._extended(base, arrival), base.slots
         kept, evicted = _evict(others)
         ordered = tuple(sorted([*kept, session], key=_start)) if kept else (session,)

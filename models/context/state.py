@@ -5,6 +5,8 @@ from typing import Any
 import msgspec
 
 from models.context.sessions import OpenSession
+from models.identity import FINGERPRINT_BYTES
+from models.stored import Moment, Number, Past
 from models.times import Micros
 from schemas import Outcome, Signal
 
@@ -25,11 +27,11 @@ class ContextState(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """
 
     customer_id: str = ""
-    clock: Micros = EVER
+    clock: Past = EVER
     """Latest event time seen."""
-    sequence: int = 0
+    sequence: Number = 0
     """Events taken in."""
-    opened: int = 0
+    opened: Number = 0
     """Sessions opened."""
     recent: bytes = b""
     """Fingerprints of the latest events taken in."""
@@ -39,15 +41,17 @@ class ContextState(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Open sessions, by start."""
     series: dict[int, Any] = {}
     """What rolling windows look at, by slot key."""
-    starts: tuple[tuple[bytes, Micros], ...] = ()
+    starts: tuple[tuple[bytes, Moment], ...] = ()
     """When declared sessions started, where the plan limits their length."""
-    erased: Micros | None = None
+    erased: Moment | None = None
     """Up to when the customer was erased: nothing from before, or at it, counts."""
-    seen: Micros | None = None
+    seen: Past | None = None
     """Latest event time, where the plan forgets customers; unlike the clock, no timer moves it."""
 
 
 _HEAD = bytes((VERSION,))
+_COPIED = 2_048
+"""Below so many bytes a copy is cheaper than a view."""
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(ContextState).decode
 _read_signal = msgspec.msgpack.Decoder(Signal).decode
@@ -63,15 +67,27 @@ def decode_state(data: bytes) -> ContextState:
     """The state again.
 
     Raises:
-      ValueError: The bytes are of no version this code reads, or damaged.
+      ValueError: The bytes are of no version this code reads, or damaged: nothing that a plan does not know is left to
+        be found out later. `ContextFold.examine` looks at what the plan's features remember, and at the facts.
     """
-    version = data[0] if data else None
-    if version is None or not READS_FROM <= version <= VERSION:
+    if data[:1] != _HEAD:  # of all versions up to now
+        version = data[0] if data else None
         raise ValueError(f"context state of version {version}, this code reads {READS_FROM} to {VERSION}")
     try:
-        return _decode(memoryview(data)[1:])
-    except msgspec.DecodeError as error:
+        state = _decode(data[1:] if len(data) < _COPIED else memoryview(data)[1:])
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(f"unreadable context state: {error}") from error
+    if len(state.recent) % FINGERPRINT_BYTES or state.clock == EVER:
+        _check(state)
+    return state
+
+
+def _check(state: ContextState) -> None:
+    """Raise what cannot be: half a fingerprint, or something remembered of a customer never seen."""
+    if len(state.recent) % FINGERPRINT_BYTES:
+        raise ValueError("unreadable context state: half a fingerprint")
+    if state.sessions or state.series or state.sequence or state.erased is not None:
+        raise ValueError("unreadable context state: events, but no clock")
 
 
 def encode_event(event: Event) -> bytes:

@@ -12,6 +12,7 @@ from models.features.demands import TRAIL_KEY, Demands, Feed
 from models.features.emit import Emitter, Values
 from models.features.memory import Memory
 from models.features.series import Latest, Series
+from models.features.shapes import Shape, check, shapes
 from models.features.values import Event, Read
 from models.kernel import find
 from models.plan.expressions import Filters, compile_filters
@@ -59,6 +60,7 @@ class FeatureProgram:
     _labels: Callable[[Matches], Sequence[tuple[int, Read | None]]]
     _memories: Mapping[int, Memory]
     _series: Mapping[int, Series | Latest]
+    _shapes: Mapping[int, Shape]
 
     @classmethod
     def of(cls, spec: PlanSpec) -> "FeatureProgram":
@@ -86,6 +88,7 @@ class FeatureProgram:
             _memories=demands.memories,
             _series=demands.series,
             kept=frozenset(demands.kept),
+            _shapes=shapes(demands),
         )
 
     def match(self, event: Event) -> Matches:
@@ -136,6 +139,14 @@ class FeatureProgram:
             for newest in (kind.newest(series[key]),)
         ]
         return max(reaches, default=None)
+
+    def examine(self, kept: Slots) -> None:
+        """Look at the slots of a session, or at series.
+
+        Raises:
+          ValueError: One of them is not as this plan would have left it.
+        """
+        check(kept, self._shapes)
 
     def forget(self, series: Slots) -> dict[int, Any]:
         """The series that are asked for their latest event however old it is."""

@@ -100,30 +100,50 @@ def lasting(pauses, dict rules, long long settled):
     return True
 
 
+cdef long long _EARLIEST = -(<long long>1 << 54)  # `models.stored`
+cdef long long _LATEST = <long long>1 << 57
+
+
 cdef inline bint _into(position, Py_ssize_t size) except -1:
     return 0 <= <long long>position < size
 
 
 def pointing(state):
-    """Whether the columns of a ledger's state are aligned, and every position is one of its tables."""
-    cdef tuple items = state.items, opened = state.open, gaps = state.gaps, offers
-    cdef Py_ssize_t spots = len(state.spots), origins = len(state.origins)
-    if not len(state.times) == len(items) == len(state.committed):
+    """`models.ledger.state.pointing`: whether columns are aligned, positions in their tables, and times in order."""
+    cdef tuple times = state.times, items = state.items, opened = state.open, gaps = state.gaps, offers
+    cdef Py_ssize_t spots = len(state.spots), origins = len(state.origins), i
+    cdef long long since, before = _EARLIEST, at
+    if not len(times) == len(items) == len(state.committed):
         return False
     try:
-        for item in items:
-            if not _into(item, spots):
+        since = state.since
+        if since < _EARLIEST and since != _UNSET:
+            return False
+        for i in range(len(times)):
+            at = times[i]
+            if at < before or not _into(items[i], spots):
                 return False
-        for gap in gaps:
-            if not _into((<tuple>gap)[0], spots):
+            before = at
+        if before > _LATEST:
+            return False
+        if gaps:
+            if len(gaps) > 1 and len(dict(gaps)) < len(gaps):
                 return False
+            for gap in gaps:
+                if not _into((<tuple>gap)[0], spots):
+                    return False
+        before = _EARLIEST
         for decision in opened:
-            if not _into(decision.origin, origins):
+            at = decision.at
+            if at < before or not _into(decision.origin, origins):
                 return False
+            before = at
             offers = decision.offers
             for offer in offers:
                 if not _into(offer.item, spots):
                     return False
+        if before > _LATEST:
+            return False
     except OverflowError:
         return False
     return True

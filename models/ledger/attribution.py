@@ -5,12 +5,14 @@ one silence says nothing, but outcomes are still welcome for as long as the cont
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 from models.ledger.spots import Spot
 from models.plan.spec import PlanSpec
+from models.stored import Finite, Number
 from models.times import Micros, duration
 from schemas.common import ContactState, OutcomeKind
 from schemas.outcome import Outcome
@@ -33,10 +35,10 @@ RESERVED, COMMITTED, RELEASED = range(3)
 class OpenOffer(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An offer that outcomes can still answer. Its rank is its position in the decision."""
 
-    item: int
+    item: Number
     """Its spot."""
-    propensity: float
-    contact: int = RESERVED
+    propensity: Finite
+    contact: Annotated[int, Meta(ge=RESERVED, le=RELEASED)] = RESERVED
     labelled: bool = False
     """Whether an outcome said something about it; then silence says nothing more."""
     follows: bool = False
@@ -48,9 +50,9 @@ class OpenDecision(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     at: Micros
     decision_id: str
-    origin: int
+    origin: Number
     """Its brand and digests."""
-    offers: tuple[OpenOffer, ...]
+    offers: Annotated[tuple[OpenOffer, ...], Meta(min_length=1)]
 
 
 class Answered(NamedTuple):

@@ -32,7 +32,7 @@ from models.ledger.influences import Influences
 from models.ledger.limits import ContactLimits
 from models.ledger.records import Reasons, Recorder, feedback, unattributed
 from models.ledger.spots import Spot
-from models.ledger.state import Book, Entry, Kin, LedgerState, decode_state, encode_state
+from models.ledger.state import Book, Entry, Kin, LedgerState, decode_state, encode_state, examine
 from models.ledger.suppressions import Suppressions
 from models.ledger.tallies import Row
 from models.plan.expressions import compile_filters
@@ -235,6 +235,14 @@ class LedgerFold:
           ValueError: Not a ledger's state, or of a version that this code cannot read.
         """
         return decode_state(data)
+
+    def examine(self, state: LedgerState) -> None:
+        """Look closer at a state than `decode` does.
+
+        Raises:
+          ValueError: It is damaged.
+        """
+        examine(state)
 
     def encode_event(self, event: LedgerEvent) -> bytes:
         """A byte for the kind of event, and msgpack."""

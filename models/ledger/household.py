@@ -21,6 +21,7 @@ from models.folds import Counted, Fold, Output
 from models.ledger.events import customer_of
 from models.ledger.state import Kin, LedgerState, Noted
 from models.plan.spec import PlanSpec
+from models.stored import Number, Past, Stored
 from models.times import DAY, NEVER, Micros, micros, moment
 from schemas.candidates import CandidateSet
 from schemas.dead_letter import DeadLetter, Reason
@@ -55,6 +56,9 @@ class Member(Fold[State, Any], Protocol[State]):
     def ledger_of(self, state: State) -> LedgerState:
         """The contact ledger in a state."""
 
+    def examine(self, state: State) -> None:
+        """Raise ValueError if a state is damaged in a way that `decode` does not look for."""
+
     def with_ledger(self, state: State, ledger: LedgerState) -> State:
         """The state with another ledger."""
 
@@ -80,11 +84,11 @@ class _Encoded(msgspec.Struct, array_like=True, gc=False):
     """Append fields, with defaults."""
 
     version: int
-    forgotten: Micros
-    since: Micros
-    sequence: int
+    forgotten: Stored
+    since: Past
+    sequence: Number
     members: tuple[tuple[str, bytes], ...]
-    erased: Micros = -NEVER
+    erased: Past = -NEVER
     notes: tuple[Noted, ...] = ()
 
 
@@ -229,7 +233,7 @@ class HouseholdFold(Generic[State]):
         """
         try:
             found = _decode(data)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise ValueError(f"unreadable household state: {error}") from error
         if not READS_FROM <= found.version <= VERSION:
             raise ValueError(
@@ -239,6 +243,15 @@ class HouseholdFold(Generic[State]):
         return HouseholdState(
             members, found.forgotten, found.since, found.sequence, found.erased, found.notes
         )
+
+    def examine(self, state: HouseholdState) -> None:
+        """Look closer at each member than `decode` does.
+
+        Raises:
+          ValueError: One of them is damaged.
+        """
+        for member in state.members.values():
+            self._member.examine(member)
 
     def encode_event(self, event: Any) -> bytes:
         """For the shuffle."""

@@ -14,6 +14,7 @@ import msgspec
 from models.ledger.attribution import LABELS
 from models.ledger.spots import Spot, in_scope, plan_spots
 from models.plan.spec import InfluenceSpec, PlanSpec
+from models.stored import Stored
 from models.times import Micros, duration
 from schemas.common import OutcomeKind
 
@@ -27,7 +28,7 @@ MOST_BOOST = 1e9
 class Mark(msgspec.Struct, frozen=True, array_like=True, order=True, gc=False):
     """An outcome that moves priorities. Some 50 bytes in the state."""
 
-    at: Micros
+    at: Stored
     """From when on it counts."""
     influence: str
     unit: str

@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from itertools import compress
+from operator import le
 from typing import NamedTuple
 
 import msgspec
@@ -17,9 +18,11 @@ import msgspec
 from models.kernel import find
 from models.ledger.attribution import RESERVED, OpenDecision, OpenOffer
 from models.ledger.influences import Mark
-from models.ledger.spots import KERNEL
+from models.ledger.spots import KERNEL, Spot, spot_of
 from models.ledger.suppressions import Pause
+from models.stored import EARLIEST, LATEST, Moment, Number, Past, Stored
 from models.times import NEVER, Micros, moment
+from schemas.common import Direction, MessageClass
 from schemas.decision import LedgerNote
 
 VERSION = 2
@@ -38,9 +41,9 @@ than `MOST_NOTES`. Nothing else depends on notes, so the ledger goes on; only a 
 class Noted(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A change by a signal that no record tells of yet."""
 
-    sequence: int
+    sequence: Number
     signal_id: str
-    at: Micros
+    at: Moment
     rule: str
     action: str
     unit: str = ""
@@ -80,14 +83,14 @@ class LedgerState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
 
     customer_id: str = ""
-    clock: Micros = -NEVER
+    clock: Past = -NEVER
     """The latest event time of a change. What changes nothing (an outcome that answers nothing, a duplicate) does not
     move it, so that the state follows from the changes recorded, whatever else came by."""
-    sequence: int = 0
+    sequence: Number = 0
     """Number of the latest change."""
-    due: Micros | None = None
+    due: Stored | None = None
     """When something is due next."""
-    lost_until: Micros = -NEVER
+    lost_until: Stored = -NEVER
     """Until when contacts may have been made that we do not know of."""
     decided: tuple[int, ...] = ()
     """Hashes of the latest decision ids."""
@@ -97,7 +100,7 @@ class LedgerState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     items: tuple[int, ...] = ()
     open: tuple[OpenDecision, ...] = ()
     pauses: tuple[Pause, ...] = ()
-    since: Micros = -NEVER
+    since: Past = -NEVER
     """Event time of the first change."""
     notes: tuple[Noted, ...] = ()
     """Changes by signals since the latest record, `MOST_NOTES` at most."""
@@ -105,22 +108,29 @@ class LedgerState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Whether each contact was committed, aligned with `times`."""
     marks: tuple[Mark, ...] = ()
     """Outcomes that move priorities, ascending by time."""
-    forgotten: Micros = -NEVER
+    forgotten: Past = -NEVER
     """Time of the latest contact that time made us forget: a limit that looks back to it cannot know how many
     there were. The plan that forgot it had no such limit; the next one may."""
-    gaps: tuple[tuple[int, Micros], ...] = ()
+    gaps: tuple[tuple[int, Moment], ...] = ()
     """Spots, each with the time of the latest contact there that is not remembered because no limit needed it."""
-    erased: Micros | None = None
+    erased: Moment | None = None
     """Up to when the customer was erased: what was before, or at it, is answered by nothing and revives nothing."""
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(LedgerState)
+_decode = msgspec.msgpack.Decoder(LedgerState).decode
+_COPIED = 2_048
+"""Below so many bytes a copy is cheaper than a view."""
+_SEPARATOR = "\x1f"
+_LEAST_OF_SPOT = len(Spot._fields) - len(Spot._field_defaults)
+_LEAST_OF_ORIGIN = 3
+"""Brand, plan and model; once, there was no arm."""
 
 
 _HEAD = bytes((VERSION,))
 _WHOLE = _HEAD + _encoder.encode(LedgerState())[:3]
 """How the bytes begin that this code writes: its version, and as many fields as it knows."""
+_BEGINS = len(_WHOLE)
 
 _latest: tuple[LedgerState | None, bytes] = (None, b"")
 """What was read or written last: most events leave the ledger as it is, so it need not be written anew."""
@@ -140,32 +150,70 @@ def decode_state(data: bytes) -> LedgerState:
     """The state again.
 
     Raises:
-      ValueError: Not a ledger's state, or of a version that this code cannot read.
+      ValueError: Not a ledger's state, or of a version that this code cannot read, or damaged. `examine` looks at the
+        texts, too.
     """
     global _latest  # noqa: PLW0603
-    version = data[0] if data else None
-    if version is None or not READS_FROM <= version <= VERSION:
-        raise ValueError(f"ledger state of version {version}; this code reads {READS_FROM} to {VERSION}")
+    whole = data[:_BEGINS] == _WHOLE
+    version = VERSION if whole else _version(data)
     try:
-        state = _decoder.decode(memoryview(data)[1:])
-    except msgspec.DecodeError as error:
+        state = _decode(data[1:] if len(data) < _COPIED else memoryview(data)[1:])
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(f"unreadable ledger state: {error}") from None
     if version == 1:  # which contacts were committed was not written: all of them count
         state = msgspec.structs.replace(state, committed=(True,) * len(state.times))
     if not _pointing(state):
-        raise ValueError("unreadable ledger state: positions do not match the tables")
-    if data[: len(_WHOLE)] == _WHOLE:
+        raise ValueError(
+            "unreadable ledger state: positions do not match the tables, or times are out of order"
+        )
+    if whole:
         _latest = (state, data)
     return state
 
 
+def _version(data: bytes) -> int:
+    version = data[0] if data else None
+    if version is None or not READS_FROM <= version <= VERSION:
+        raise ValueError(f"ledger state of version {version}; this code reads {READS_FROM} to {VERSION}")
+    return version
+
+
 def pointing(state: LedgerState) -> bool:
-    """Whether the columns are aligned, and every position is one of its table."""
+    """Whether the columns are aligned, every position is one of its table, and times are moments and ascend.
+
+    It was opened at a moment or not at all, and has one gap at a spot.
+    """
     offered = [offer.item for decision in state.open for offer in decision.offers]
     items = [*state.items, *offered, *(item for item, _ in state.gaps)]
     origins = [decision.origin for decision in state.open]
     aligned = len(state.times) == len(state.items) == len(state.committed)
-    return aligned and _point_into(items, state.spots) and _point_into(origins, state.origins)
+    told = state.since >= EARLIEST or state.since == -NEVER
+    single = len(dict(state.gaps)) == len(state.gaps)
+    ascending = _ascending(state.times) and _ascending([decision.at for decision in state.open])
+    sound = aligned and told and single and ascending
+    return sound and _point_into(items, state.spots) and _point_into(origins, state.origins)
+
+
+def examine(state: LedgerState) -> None:
+    """Look at what `decode_state` takes as it is.
+
+    Raises:
+      ValueError: A spot or an origin is none.
+    """
+    for key in state.spots:
+        if not _LEAST_OF_SPOT <= key.count(_SEPARATOR) + 1 <= len(Spot._fields):
+            raise ValueError("unreadable ledger state: a spot of too few or too many parts")
+        spot = spot_of(key)
+        MessageClass(spot.message_class)
+        Direction(spot.direction or Direction.INBOUND)
+    if not all(key.count(_SEPARATOR) >= _LEAST_OF_ORIGIN - 1 for key in state.origins):
+        raise ValueError("unreadable ledger state: an origin of too few parts")
+
+
+def _ascending(times: Sequence[Micros]) -> bool:
+    if not times:
+        return True
+    return times[0] >= EARLIEST and times[-1] <= LATEST and all(map(le, times, times[1:]))
 
 
 def _point_into(positions: Sequence[int], table: Sequence[str]) -> bool:

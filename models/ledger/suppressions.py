@@ -22,6 +22,7 @@ from models.kernel import find
 from models.ledger.attribution import LABELS
 from models.ledger.spots import KERNEL, Spot, in_scope, members, plan_spots
 from models.plan.spec import PlanSpec, ScopeSpec, SuppressionSpec
+from models.stored import Moment, Stored
 from models.times import Micros, duration
 from schemas.common import OutcomeKind, Stage
 from schemas.signal import Signal
@@ -44,9 +45,9 @@ class Pause(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     rule: str
     unit: str
-    triggers: tuple[Micros, ...]
+    triggers: tuple[Moment, ...]
     """Event times, ascending, of the triggers that a later one could still complete."""
-    spans: tuple[tuple[Micros, Micros], ...]
+    spans: tuple[tuple[Stored, Stored], ...]
     """Disjoint pauses [start, end), ascending."""
 
 

@@ -107,6 +107,50 @@ def test_unreadable_state_refuses_events_and_is_kept():
     assert accounts == {Counted.DECIDED: 0, Counted.OBSERVED: 2, Counted.DUPLICATE: 0, Counted.DEAD: 2}
 
 
+class _Stumbling(VisitFold):
+    """Goes on with no state that knows a visit; says whether such a state is to blame."""
+
+    blamed = True
+
+    def step(self, state, event):
+        if state.visit:
+            raise OverflowError("too large")
+        return super().step(state, event)
+
+    def expire(self, state, now):
+        raise OverflowError("too large")
+
+    def examine(self, state):
+        if self.blamed:
+            raise ValueError("damaged")
+
+
+def test_a_damaged_state_that_was_decoded_refuses_events_and_is_kept():
+    fold = _Stumbling()
+    fold_fn, cell, timer = _FoldStateFn(fold, OUTPUTS, "Visits", ()), _Cell(), _Timer()
+    fold_fn.start_bundle()
+    first, second = keyed(fold, [signal("s1", 0), signal("s2", 1)])
+    list(fold_fn.process(first, cell, timer))
+    kept, cell.calls, timer.calls = cell.value, [], []
+    (tagged,) = fold_fn.process(second, cell, timer)
+    assert tagged.value.reason == Reason.STATE_UNREADABLE
+    assert list(fold_fn.expire(Timestamp(10**10), cell, timer)) == []
+    assert (cell.value, cell.calls, timer.calls) == (kept, ["read", "read"], [])
+
+
+def test_a_fold_that_fails_with_a_sound_state_fails():
+    fold = _Stumbling()
+    fold.blamed = False
+    fold_fn, cell, timer = _FoldStateFn(fold, OUTPUTS, "Visits", ()), _Cell(), _Timer()
+    fold_fn.start_bundle()
+    first, second = keyed(fold, [signal("s1", 0), signal("s2", 1)])
+    list(fold_fn.process(first, cell, timer))
+    with pytest.raises(Exception, match="OverflowError"):
+        list(fold_fn.process(second, cell, timer))
+    with pytest.raises(Exception, match="OverflowError"):
+        list(fold_fn.expire(Timestamp(10**10), cell, timer))
+
+
 class _Cell:
     """A state cell that counts."""
 

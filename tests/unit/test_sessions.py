@@ -83,6 +83,15 @@ def test_joined_sessions_keep_the_id_and_number_of_the_one_opened_first(minutes,
     assert (session.session_id, session.number) == (alone.session_id, 1)
 
 
+def test_all_sessions_are_joined_that_a_plan_with_a_longer_gap_finds_within_reach():
+    state, _ = run(FOLD, views(0, 31, 62))
+    assert len(state.sessions) == 3
+    longer = fold_of(session={"gap": "60m", "late": "2h"})
+    state, _ = advance(longer, longer.decode(FOLD.encode(state)), *views(32))
+    (session,) = state.sessions
+    assert (session.number, session.events, session.last_at - session.first_at) == (1, 4, 62 * MINUTE)
+
+
 def test_sessions_are_numbered_as_they_open():
     numbers = [s.number for s in sessions_of(run(FOLD, views(0, 200, 150), end=True)[1])]
     assert numbers == [1, 3, 2]  # by start
