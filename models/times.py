@@ -16,7 +16,7 @@ DAY: Micros = 24 * HOUR
 NEVER: Micros = 2**62
 """Later than any event: what `now` is when the input has ended."""
 
-CONTEXT_KERNEL = 4
+CONTEXT_KERNEL = 5
 """The version of the compiled context that this and all its other callers speak."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -52,6 +52,11 @@ class Feeds:
         self, series: dict[int, Any], event: Any, matches: tuple[bool, ...], at: int, tie: str, settled: int
     ) -> dict[int, Any]: ...
 
+class Filter:
+    """All filters as one function, of signals of one type."""
+
+    def __init__(self, call: Callable[[Any], tuple[bool, ...]], names: tuple[str, ...]) -> None: ...
+
 class Ask:
     """One quantity of what is remembered."""
 

@@ -31,12 +31,13 @@ cdef extern from "Python.h":
     object PyUnicode_DecodeASCII(const char *, Py_ssize_t, const char *)
 
 
-VERSION = 4
+VERSION = 5
 
 if sys.byteorder != "little":
     raise ImportError("fingerprints and packed series are read as little-endian words")
 
 include "context_identity.pxi"
+include "context_fields.pxi"
 include "context_memory.pxi"
 include "context_values.pxi"
 include "context_ending.pxi"
@@ -64,6 +65,7 @@ cdef class Steps:
     cdef dict place_directions, channel_directions
     cdef Feeds feeds
     cdef Values values
+    cdef Layout of_event, of_state, of_session
 
     def __init__(self, *, long long late, long long gap, Py_ssize_t keep, Py_ssize_t max_fact, Py_ssize_t max_open, bint by_declared,
                  bint limited, bint forgets, bint looks, types, observed, profile, reserved,
@@ -83,38 +85,43 @@ cdef class Steps:
         self.nobody, self.inbound = nobody, inbound
         self.place_directions, self.channel_directions = place_directions, channel_directions
         self.feeds, self.values = feeds, values
+        self.of_event = Layout(self.signal_type, _EVENT_FIELDS)
+        self.of_state = Layout(self.state_type, _STATE_FIELDS)
+        self.of_session = Layout(self.session_type, _SESSION_FIELDS)
 
     def step(self, state, event):
         """The state and the outputs, or None: the Python form knows what to do."""
         cdef long long at, clock
         cdef bytes mark, recent
         cdef object kind, facts, told, when, seen
+        cdef Layout said = self.of_event, known = self.of_state
         if type(event) is not self.signal_type:
             return None
-        kind, when = event.type, event.occurred_at
-        if kind in self.reserved or not _is_utc(when) or state.erased is not None:
+        kind, when = _field(event, said, TYPE), _field(event, said, OCCURRED_AT)
+        if kind in self.reserved or not _is_utc(when) or _field(state, known, ERASED) is not None:
             return None
-        at, clock, recent = _micros(when), state.clock, state.recent
-        mark = _fingerprint(b"0", 1, event.signal_id)
+        at, clock, recent = _micros(when), _field(state, known, CLOCK), _field(state, known, RECENT)
+        mark = _fingerprint(b"0", 1, _field(event, said, SIGNAL_ID))
         if at < clock - self.late or _holds(recent, mark):
             return None
-        if self.limited and event.session_id is not None:
+        if self.limited and _field(event, said, SESSION_ID) is not None:
             return None
-        facts, told, seen = state.facts, event.profile, None
+        facts, told, seen = _field(state, known, FACTS), _field(event, said, PROFILE), None
         if told:
             facts = self.merged(facts, told, at)
             if facts is None:
                 return None
         if self.forgets:
-            seen = state.seen
+            seen = _field(state, known, SEEN)
             seen = max(clock, at) if seen is None else max(seen, at)
         recent = recent + mark
         if self.keep and PyBytes_GET_SIZE(recent) > self.keep:
             recent = recent[PyBytes_GET_SIZE(recent) - self.keep :]
         if kind == self.profile:
             return self.state_type(
-                event.customer_id, max(clock, at), state.sequence + 1, state.opened, recent, facts, state.sessions,
-                state.series, state.starts, None, seen,
+                _field(event, said, CUSTOMER_ID), max(clock, at), <long long>_field(state, known, SEQUENCE) + 1,
+                _field(state, known, OPENED), recent, facts, _field(state, known, SESSIONS), _field(state, known, ROLLING),
+                _field(state, known, STARTS), None, seen,
             ), [self.observed]
         return self.taken(state, event, kind, at, max(clock, at), recent, facts, seen)
 
@@ -143,26 +150,26 @@ cdef class Steps:
 
     cdef object taken(self, state, event, kind, long long at, long long clock, bytes recent, facts, seen):
         """A signal of behaviour: in its session and in the series; asked for a decision or observed."""
-        cdef tuple sessions = state.sessions, matches
+        cdef Layout said = self.of_event, known = self.of_state
+        cdef tuple sessions = _field(state, known, SESSIONS)
         cdef object old = None, name = None, trigger = None, customer = None, series, earlier, session
         cdef object asks, new, when, settled
         cdef dict slots, before = {}
         cdef str tie
         cdef Uses uses
         if self.by_declared:
-            name = event.session_id
+            name = _field(event, said, SESSION_ID)
         for session in sessions:
             if self.touches(session, name, at):
                 if old is not None:  # it joins two
                     return None
                 old = session
         if old is not None:
-            before = old.slots
+            before = _field(old, self.of_session, SLOTS)
         elif len(sessions) >= self.max_open:
             return None
-        matches = self.by_type.get(kind, self.of_others)(event)
-        uses = self.feeds.uses(matches)
-        asks = event.placements
+        uses = self.uses(event, kind)
+        asks = _field(event, said, PLACEMENTS)
         if not asks:
             if self.looks:
                 customer = self.customer_of(facts)
@@ -170,14 +177,15 @@ cdef class Steps:
             elif uses.trigger >= 0:
                 trigger = self.all_triggers[uses.trigger]
         asks = True if asks else trigger is not None
-        when, settled, tie = at, clock - self.late, "0" + <str>event.signal_id
+        when, settled, tie = at, clock - self.late, "0" + <str>_field(event, said, SIGNAL_ID)
         slots = self.feeds.remembered(before, event, uses, when, tie, settled)
         session = self.extended(old, event, kind, name, at, when, asks, slots, state)
-        earlier = state.series
+        earlier = _field(state, known, ROLLING)
         series = self.feeds.rolled(earlier, event, uses, when, tie, settled)
         new = self.state_type(
-            event.customer_id, clock, state.sequence + 1, state.opened + 1 if old is None else state.opened, recent,
-            facts, _among(sessions, old, session), series, state.starts, None, seen,
+            _field(event, said, CUSTOMER_ID), clock, <long long>_field(state, known, SEQUENCE) + 1,
+            <long long>_field(state, known, OPENED) + (old is None), recent, facts, _among(sessions, old, session),
+            series, _field(state, known, STARTS), None, seen,
         )
         outputs = [event] if uses.suppresses else []
         if asks is True:
@@ -186,16 +194,37 @@ cdef class Steps:
             outputs.append(self.observed)
         return new, outputs
 
+    cdef Uses uses(self, event, kind):
+        """What is to be done with a signal."""
+        cdef Filter filters = self.by_type.get(kind, self.of_others)
+        cdef object place = None
+        if filters.field != CALLED:
+            place = _field(event, self.of_event, filters.field) if filters.field != CONSTANT else None
+            if place is None or type(place) is str:
+                found = filters.known.get(place)
+                if found is None:
+                    found = filters.keep(place, self.feeds.uses(filters.call(event)))
+                return found
+        return self.feeds.uses(filters.call(event))
+
     cdef bint touches(self, session, name, long long at) except -1:
-        if session.declared is not (name is not None) or (name is not None and session.session_id != name):
+        cdef Layout held = self.of_session
+        if _field(session, held, DECLARED) is not (name is not None):
             return False
-        return <long long>session.first_at - self.gap <= at <= <long long>session.last_at + self.gap
+        if name is not None and _field(session, held, NAME) != name:
+            return False
+        if at < <long long>_field(session, held, FIRST_AT) - self.gap:
+            return False
+        return at <= <long long>_field(session, held, LAST_AT) + self.gap
 
     cdef object extended(self, old, event, kind, name, long long at, when, asks, dict slots, state):
         """The session with one more event; a new one if `old` is None."""
+        cdef Layout said = self.of_event, held = self.of_session
         cdef long long first, last, lead = 0, known
         cdef dict by_type
-        cdef object channel = event.channel, brand = event.brand, device = event.device_id, devices
+        cdef object channel = _field(event, said, CHANNEL), brand = _field(event, said, BRAND)
+        cdef object device = _field(event, said, DEVICE_ID)
+        cdef tuple channels, brands
         if self.leads is not None:
             lead = self.leads.get(kind, 0)
         if old is None:
@@ -204,18 +233,24 @@ cdef class Steps:
                 name is not None, when, when, lead, 1, 1 if asks is True else 0, {kind: 1}, (channel,), (brand,),
                 b"" if device is None else fingerprint(device), slots,
             )
-        first, last, known = old.first_at, old.last_at, old.lead
+        first, last, known = _field(old, held, FIRST_AT), _field(old, held, LAST_AT), _field(old, held, LEAD)
         if at == first:
             lead = min(known, lead)
         elif first < at:
             lead = known
-        by_type = (<dict?>old.by_type).copy()
+        by_type = (<dict?>_field(old, held, BY_TYPE)).copy()
         by_type[kind] = by_type.get(kind, 0) + 1
+        channels, brands = _field(old, held, CHANNELS), _field(old, held, BRANDS)
         return self.session_type(
-            old.session_id, old.number, old.declared, min(at, first), max(at, last), lead, old.events + 1,
-            old.decisions + 1 if asks is True else old.decisions, by_type, _with(old.channels, channel),
-            _with(old.brands, brand), old.devices if device is None else _with_device(old.devices, device), slots,
+            _field(old, held, NAME), _field(old, held, NUMBER_OF), _field(old, held, DECLARED), min(at, first),
+            max(at, last), lead, <long long>_field(old, held, EVENTS) + 1,
+            <long long>_field(old, held, DECISIONS) + (asks is True), by_type, _with(channels, channel),
+            _with(brands, brand), self.devices(old, device), slots,
         )
+
+    cdef object devices(self, session, device):
+        cdef object known = _field(session, self.of_session, DEVICES)
+        return known if device is None else _with_device(known, device)
 
     cdef object request(self, state, event, trigger, when, session, slots, before, series, earlier, customer):
         cdef object placements, direction, started, context, summary, signal_id = event.signal_id, at = event.occurred_at

@@ -32,12 +32,14 @@ cdef class Feed:
     cdef long long reach
     cdef bint keep_one
     cdef object owner
+    cdef Layout attributes
 
     def __init__(self, key, str kind, add, str source, read, convert, name, owner, change, reach, keep_one):
         self.key, self.add, self.read, self.convert, self.name = key, add, read, convert, name
         self.kind, self.source = _KINDS[kind], _SOURCES[source]
         self.change = -1 if change is None else change
         self.reach, self.keep_one, self.owner = reach, keep_one, owner
+        self.attributes = Layout(owner, ("attributes",))
 
     cdef object value(self, event):
         """What the event says, or None."""
@@ -48,7 +50,7 @@ cdef class Feed:
             return self.read(event)
         if type(event) is not self.owner:
             return None
-        found = event.attributes
+        found = _field(event, self.attributes, 0)
         if type(found) is not dict:
             return self.read(event)
         found = (<dict>found).get(self.name)
@@ -184,6 +186,33 @@ cdef class Uses:
     cdef tuple session, rolling, labels
     cdef bint suppresses
     cdef int trigger
+
+
+cdef enum Depends:  # besides the fields of an event
+    CONSTANT = -1
+    CALLED = -2
+
+
+cdef class Filter:
+    """All filters as one function, of signals of one type; and what comes of it, by the one field that it looks at."""
+
+    cdef object call
+    cdef int field
+    cdef dict known
+
+    def __init__(self, call, names):
+        """Of a function that looks at the fields of these names, or at others, too, if they are more than one."""
+        self.call, self.known, self.field = call, {}, CALLED
+        if not names:
+            self.field = CONSTANT
+        elif len(names) == 1 and names[0] in ("channel", "brand", "page"):
+            self.field = _EVENT_FIELDS.index(names[0])
+
+    cdef Uses keep(self, place, Uses uses):
+        if len(self.known) >= _MEMO:
+            self.known = {}
+        self.known[place] = uses
+        return uses
 
 
 cdef class Feeds:

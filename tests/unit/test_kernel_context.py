@@ -169,6 +169,19 @@ def test_events_in_order_are_folded_by_the_kernel():
         assert outputs == [Counted.OBSERVED]
 
 
+def test_filters_that_look_at_the_page_alone_know_every_page():
+    count = {"name": "home", "kind": "count", "where": "signal.page == 'home'", "window": "session"}
+    with mock.patch.dict(os.environ, {SWITCH: "0"}):
+        plain = fold_of(count)
+    fast = fold_of(count)
+    state = other = plain.initial()
+    pages = [None, "home", *[f"p{place}" for place in range(1_100)], "home", None, ["home"], 5]
+    for place, page in enumerate(pages):
+        event = signal(place * SECOND, f"s{place}", "view", page=page)
+        state, other = advance(fast, state, event)[0], advance(plain, other, event)[0]
+        assert fast.encode(state) == plain.encode(other)
+
+
 def test_long_histories_are_those_of_python():
     """Series, distinct values, devices and the trail at their caps."""
     fast, plain = folds("gap")
