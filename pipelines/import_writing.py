@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.locate import UsageError
-from schemas.arrow import arrow_schema, rows
+from schemas.arrow import arrow_schema, parquet_options, rows
 
 _encode = msgspec.json.Encoder().encode
 _PARQUET = ".parquet"
@@ -69,12 +69,12 @@ def _told(record: msgspec.Struct) -> dict[str, Any]:
 
 
 class Parquet:
-    """Rows in the contract's own schema."""
+    """Rows in the contract's own schema, packed as a run packs its own."""
 
     def __init__(self, path: Path, contract: type[msgspec.Struct]) -> None:
         self._schema = arrow_schema(contract)
         self._row = rows(contract)
-        self._file = pq.ParquetWriter(path, self._schema, compression="zstd")
+        self._file = pq.ParquetWriter(path, self._schema, **parquet_options(contract))
         self._held: list[dict[str, Any]] = []
 
     def write(self, record: msgspec.Struct, /) -> None:
