@@ -12,7 +12,7 @@ from apache_beam.pvalue import PCollection, TaggedOutput
 from apache_beam.typehints import typehints
 from apache_beam.typehints.decorators import no_annotations
 
-from models.decoding import Decoder, Rejection, Skipped, dead_letter
+from models.decoding import Decoder, Rejection, dead_letter
 from models.decoding.decoder import MAX_BYTES
 from models.mapping import Contract, load_mapping
 from models.observability.heartbeats import is_heartbeat
@@ -27,6 +27,7 @@ from transforms.metrics import Counts, counter
 from transforms.plan_source import PlanSource
 
 Area = Literal["signals", "outcomes"]
+_EVENTS = (Signal, Outcome)
 
 
 class Decoded(NamedTuple):
@@ -172,18 +173,22 @@ class _DecodeFn(DiscreetFn):
     def process(self, arrived: bytes | PubsubMessage) -> Iterable[Any]:
         self._counts.add(self._read)
         tally.add("read")
-        payload = arrived if isinstance(arrived, bytes) else arrived.data
-        event = self._decode(payload)
-        if not isinstance(arrived, bytes) and isinstance(event, Signal | Outcome):
-            event = self._delivered(event, arrived)
+        if isinstance(arrived, bytes):
+            payload = arrived
+            event = self._decode(payload)
+        else:
+            payload = arrived.data
+            event = self._decode(payload)
+            if isinstance(event, _EVENTS):
+                event = self._delivered(event, arrived)
+        if isinstance(event, _EVENTS):
+            return (event,)
         if isinstance(event, Rejection):
             self._counts.add(self._rejected)
             self._counts.add(self._by_reason[event.reason])
             return (TaggedOutput("dead", dead_letter(event, step=self._step, payload=payload)),)
-        if isinstance(event, Skipped):
-            self._counts.add(SIGNALS_SKIPPED)  # outcomes have no mapping that could
-            return ()
-        return (event,)
+        self._counts.add(SIGNALS_SKIPPED)  # outcomes have no mapping that could
+        return ()
 
     def _delivered(self, event: Signal | Outcome, message: PubsubMessage) -> Signal | Outcome | Rejection:
         """The event with what its message adds; or why it cannot have happened yet."""

@@ -32,7 +32,7 @@ Check = Callable[[Any], Rejection | None]
 def signal_check(spec: PlanSpec | None, latest: Micros | None) -> Check:
     """The check of signals; None from it means good. Without a plan, any name is known."""
     first_fault = _SignalVocabulary(spec) if spec else None
-    last = _last(latest)
+    last = last_moment(latest)
     attributes = _facts(spec.vocabulary.attributes if spec else {})
     profile = _facts(customer_facts(spec) if spec else {})
 
@@ -50,7 +50,7 @@ def signal_check(spec: PlanSpec | None, latest: Micros | None) -> Check:
 
 def outcome_check(spec: PlanSpec | None, latest: Micros | None) -> Check:
     """The check of outcomes. Their actions are the ledger's to know: a retired one may still be answered."""
-    last = _last(latest)
+    last = last_moment(latest)
     attributes = _facts({})
     channels = spec.channels if spec else None
 
@@ -95,8 +95,11 @@ class _SignalVocabulary:
             if signal.type == ERASE:  # whoever erases customers need not know where banks talk to them
                 return None
             return _heartbeat(signal) if heartbeats.is_heartbeat(signal) else next(self._unknown(signal))
-        if signal.type != PROFILE and (self._required or self._page_required):
-            return next(self._missing(signal), None)
+        if signal.type != PROFILE and (
+            (self._page_required and signal.page is None)
+            or (self._required and None in map(signal.attributes.get, self._required))
+        ):
+            return next(self._missing(signal))
         return None
 
     def _unknown(self, signal: Signal) -> Iterator[Rejection]:
@@ -220,7 +223,7 @@ def _limit_faults(field: FieldSpec, value: float, path: str) -> Iterator[Rejecti
         yield refuse(Reason.OUT_OF_RANGE, path, f"must be at most {field.maximum:g}")
 
 
-def _last(latest: Micros | None) -> datetime:
+def last_moment(latest: Micros | None) -> datetime:
     """The last moment that is taken."""
     plausible = END - timedelta.resolution
     return plausible if latest is None else min(moment(latest), plausible)

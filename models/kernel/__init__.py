@@ -11,7 +11,7 @@ from schemas.kernel import SWITCH, compiled
 
 __all__ = ["MODULES", "SWITCH", "find"]
 
-MODULES = ("context", "ledger", "ranking", "records", "rules", "trees")
+MODULES = ("context", "decoding", "ledger", "ranking", "records", "rules", "trees")
 
 
 def find(name: str, version: int) -> ModuleType | None:

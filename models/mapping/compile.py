@@ -63,23 +63,19 @@ def required_fields(contract: Contract) -> set[str]:
 
 def columns_of(spec: MappingSpec) -> tuple[str, ...]:
     """Top-level columns the mapping reads, in the order it mentions them."""
-    code = _Code(spec)
+    code = Code(spec)
     code.function()
     return tuple(dict.fromkeys(str(path[0]) for path in code.read))
 
 
 def compile_mapping(spec: MappingSpec) -> Reshape:
     """The function that reshapes rows by `spec`, which must have been checked."""
-    code = _Code(spec)
-    source = code.function()
-    namespace = dict(code.constants)
-    exec(compile(source, f"<mapping {spec.name}>", "exec"), namespace)  # our own text: names come in by repr
-    reshape = namespace["reshape"]
-    reshape.makes_text = _makes_text(spec)
+    reshape = Code(spec).compiled()
+    reshape.makes_text = makes_text(spec)
     return cast("Reshape", reshape)
 
 
-def _makes_text(spec: MappingSpec) -> bool:
+def makes_text(spec: MappingSpec) -> bool:
     """Whether text may come out of a row that was not in it as text: JSON inside of text, or NUL in the mapping."""
     try:
         written = msgspec.json.encode(spec)
@@ -88,7 +84,7 @@ def _makes_text(spec: MappingSpec) -> bool:
     return b"\\u0000" in written or b'"json":"' in written
 
 
-class _Code:
+class Code:
     """Writes the function line by line. Columns are read once per branch, into local names."""
 
     def __init__(self, spec: MappingSpec) -> None:
@@ -107,7 +103,17 @@ class _Code:
         texts = spec.source.missing if spec.source.missing is not None else default
         self._nothing = self._constant(frozenset(texts)) if texts else None
 
+    def compiled(self) -> Any:
+        """The function itself."""
+        source = self.function()
+        namespace = dict(self.constants)
+        exec(
+            compile(source, f"<mapping {self._spec.name}>", "exec"), namespace
+        )  # our own text: names by repr
+        return namespace["reshape"]
+
     def function(self) -> str:
+        """Its text."""
         with self._block("def reshape(row):"):
             for record in self._spec.records:
                 self._record(record)
@@ -161,10 +167,7 @@ class _Code:
             policy = spec.missing or ("reject" if name in required else "omit")
             where = name if target == "fields" else f"{target}.{name}"
             found = self._value(spec, f"{record.name}.{where}")
-            if policy == "omit":
-                self._emit(f"if {found} is not None: {target}[{name!r}] = {found}")
-                continue
-            if not _certain(spec):
+            if policy != "omit" and not _certain(spec):
                 text = (
                     f"{record.name}.{where}{_origin(spec)}"
                     if policy == "reject"
@@ -172,7 +175,11 @@ class _Code:
                 )
                 call = "missing" if policy == "reject" else "skip"
                 self._emit(f"if {found} is None: {call}({text!r})")
-            self._emit(f"{target}[{name!r}] = {found}")
+            self._put(target, name, found, spec, sure=policy != "omit")
+
+    def _put(self, target: str, name: str, found: str, spec: ValueSpec, *, sure: bool) -> None:  # noqa: ARG002
+        """Keep what was found; unless `sure`, it may be missing."""
+        self._emit(f"{'' if sure else f'if {found} is not None: '}{target}[{name!r}] = {found}")
 
     def _value(self, spec: ValueSpec, label: str) -> str:
         found = self._fresh()

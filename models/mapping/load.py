@@ -9,6 +9,7 @@ import msgspec
 
 from models.mapping.check import check
 from models.mapping.compile import CONTRACTS, Contract, Reshape, columns_of, compile_mapping
+from models.mapping.direct import compile_direct
 from models.mapping.spec import MappingSpec, Table, Value
 from models.plan.findings import Finding, Mark, PlanError
 from models.plan.yaml_nodes import Node, read_yaml
@@ -56,7 +57,9 @@ def load_mapping(path: Path) -> ImportMapping:
     findings = [_finding(root, *problem) for problem in check(spec)]
     if findings:
         raise MappingFileError(tuple(sorted(findings, key=lambda finding: finding.mark)))
-    return ImportMapping(spec, compile_mapping(spec), columns_of(spec))
+    reshape: Any = compile_mapping(spec)
+    reshape.direct = compile_direct(spec)
+    return ImportMapping(spec, reshape, columns_of(spec))
 
 
 def _structure(root: Node) -> MappingSpec:
