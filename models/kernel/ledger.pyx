@@ -22,7 +22,7 @@ cdef extern from "Python.h":
     PyObject *PySequence_Fast_GET_ITEM(object, Py_ssize_t)
 
 
-VERSION = 6
+VERSION = 7
 
 include "context_identity.pxi"
 

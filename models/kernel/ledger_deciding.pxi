@@ -14,6 +14,8 @@ cdef class Offered:
     """What a spot means for how long its contact, and its offer, matter."""
 
     cdef long long need
+    cdef long long opens
+    """For how long outcomes are attributed."""
     cdef long long silence
     """After how long silence is an answer; -1: it never is."""
 
@@ -30,7 +32,7 @@ cdef class Deciding:
     cdef bint any_silence
     cdef object involved, active, pruned_pauses, needed_until, gates, write, fitting, no_action
     cdef object boosts, pruned_marks, marks_until
-    cdef object row, exempts, silence_of, settle, digest, duplicate, decided
+    cdef object row, exempts, silence_of, opens, settle, digest, duplicate, decided
     cdef object state_type, open_type, offer_type, entry_type, allocation_type, new
     cdef dict lasting, lasting_marks, offers
 
@@ -50,8 +52,8 @@ cdef class Deciding:
           policy: What is bundled, as bits; what is paused; pauses pruned; until when they matter; their rules; gates.
           influences: The factors on priorities; marks pruned; until when they matter; how long those of each do.
           recorder: Writes decisions; who fits placements; why nobody was offered; the plan's digest.
-          contacts: `ContactLimits.row` and `exempts`; after how long a channel's silence is an answer, and whether
-            any is; a state with all that is old forgotten.
+          contacts: `ContactLimits.row` and `exempts`; after how long a channel's silence is an answer, for how long
+            its offers are open, and whether any silence is an answer; a state with all that is old forgotten.
           counted: DUPLICATE and DECIDED.
           types: LedgerState, OpenDecision, OpenOffer, Entry and Allocation.
         """
@@ -61,7 +63,7 @@ cdef class Deciding:
         self.involved, self.active, self.pruned_pauses, self.needed_until, self.lasting, self.gates = policy
         self.boosts, self.pruned_marks, self.marks_until, self.lasting_marks = influences
         self.write, self.fitting, self.no_action, self.digest = recorder
-        self.row, self.exempts, self.silence_of, self.any_silence, self.settle = contacts
+        self.row, self.exempts, self.silence_of, self.opens, self.any_silence, self.settle = contacts
         self.duplicate, self.decided = counted
         self.state_type, self.open_type, self.offer_type, self.entry_type, self.allocation_type = types
         self.offers, self.new = {}, tuple.__new__
@@ -219,25 +221,89 @@ cdef class Deciding:
     cdef object settled(self, state, customer_id, long long at, tuple decided, tuple origins, tuple spots, tuple times,
                         tuple items, tuple opened, since, tuple committed, tuple gaps):
         """The state after all of a decision, without what nothing can depend on any more."""
-        cdef long long clock = state.clock, settled, due = 0
-        cdef bint old
-        cdef tuple pauses = state.pauses, marks = state.marks
+        cdef long long clock = state.clock, settled, due, forgotten = state.forgotten
+        cdef tuple pauses = state.pauses, marks = state.marks, kept
         clock = max(clock, at)
         settled = clock - self.late
-        old = self.ages(times, opened, gaps, settled)
-        if not old:
-            if pauses and not lasting(pauses, self.lasting, settled):
-                pauses = tuple(self.pruned_pauses(pauses, settled))
-            if marks and not self.marks_last(marks, settled):
-                marks = tuple(self.pruned_marks(marks, settled))
-            due = self.next_silence(opened, spots)
-            if due == _NEVER:
-                due = self.forgettable(state, clock, times, opened, gaps, spots, pauses, marks)
-        made = self.state_type(
+        if self.ages(times, opened, gaps, settled):
+            kept = self.recent(times, items, committed, opened, gaps, forgotten, settled, spots)
+            if self.sparse(kept, spots, origins):
+                return self.settle(self.state_type(
+                    customer_id, clock, state.sequence + 1, 0, state.lost_until, decided, origins, spots, times,
+                    items, opened, pauses, since, (), committed, marks, state.forgotten, gaps, None,
+                ))
+            times, items, committed, opened, gaps, latest = kept
+            forgotten = latest
+        if pauses and not lasting(pauses, self.lasting, settled):
+            pauses = tuple(self.pruned_pauses(pauses, settled))
+        if marks and not self.marks_last(marks, settled):
+            marks = tuple(self.pruned_marks(marks, settled))
+        due = self.next_silence(opened, spots)
+        if due == _NEVER:
+            due = self.forgettable(state, clock, times, opened, gaps, spots, pauses, marks, forgotten)
+        return self.state_type(
             customer_id, clock, state.sequence + 1, due, state.lost_until, decided, origins, spots, times, items, opened,
-            pauses, since, (), committed, marks, state.forgotten, gaps, None,
+            pauses, since, (), committed, marks, forgotten, gaps, None,
         )
-        return self.settle(made) if old else made
+
+    cdef tuple recent(self, tuple times, tuple items, tuple committed, tuple opened, tuple gaps, long long forgotten,
+                      long long settled, tuple spots):
+        """The columns of contacts, what is open, the gaps, and up to when contacts are forgotten, without what is old."""
+        cdef long long until = settled - self.remembered, surely = settled - self.shortest
+        cdef Py_ssize_t old = 0, number = len(times)
+        cdef bint any_gap = False
+        cdef tuple gap
+        while old < number and <long long>times[old] <= until:
+            old += 1
+        if old:
+            forgotten = max(forgotten, <long long>times[old - 1])
+            times, items, committed = times[old:], items[old:], committed[old:]
+        for gap in gaps:
+            if <long long>gap[1] <= until:
+                forgotten = max(forgotten, <long long>gap[1])
+                any_gap = True
+        if any_gap:
+            gaps = tuple([gap for gap in gaps if <long long>gap[1] > until])
+        if opened and <long long>opened[0].at < surely:
+            opened = tuple(
+                [made for made in opened if <long long>made.at >= surely or self.closes(made, spots) >= settled]
+            )
+        return times, items, committed, opened, gaps, forgotten
+
+    cdef long long closes(self, made, tuple spots) except? -1:
+        """Until when outcomes are attributed to any offer of a decision."""
+        cdef long long longest = 0, opens
+        cdef tuple offers = made.offers
+        for offer in offers:
+            opens = self.offered(spots[<Py_ssize_t>offer.item]).opens
+            longest = max(longest, opens)
+        return <long long>made.at + longest
+
+    cdef bint sparse(self, tuple kept, tuple spots, tuple origins) except -1:
+        """Whether most spots, or most origins, are some that nothing points to any more."""
+        cdef tuple items = kept[1], opened = kept[3], gaps = kept[4], offers
+        cdef Py_ssize_t known = len(spots), used = 0, used_origins = 0, size = known + len(origins), position
+        cdef char few[512]
+        cdef char *flags = few
+        if size > 512:
+            flags = <char *>malloc(size)
+            if flags == NULL:
+                raise MemoryError
+        memset(flags, 0, size)
+        try:
+            for item in items:
+                used += _mark_used(flags, item, known)
+            for gap in gaps:
+                used += _mark_used(flags, (<tuple>gap)[0], known)
+            for made in opened:
+                used_origins += _mark_used(flags + known, made.origin, size - known)
+                offers = made.offers
+                for offer in offers:
+                    used += _mark_used(flags, offer.item, known)
+        finally:
+            if flags != few:
+                free(flags)
+        return known > 2 * used or size - known > 2 * used_origins
 
     cdef bint marks_last(self, tuple marks, long long settled) except -1:
         """Whether every mark can still move something after `settled`."""
@@ -266,6 +332,7 @@ cdef class Deciding:
             row = self.row(key)
             found = Offered()
             found.need = row.need
+            found.opens = self.opens(row.spot.channel)
             silence = self.silence_of(row.spot.channel)
             found.silence = -1 if silence is None else silence
             if len(self.offers) >= MOST_SPOTS:
@@ -295,9 +362,9 @@ cdef class Deciding:
         return soonest
 
     cdef long long forgettable(self, state, long long clock, tuple times, tuple opened, tuple gaps, tuple spots,
-                               tuple pauses, tuple marks) except? -1:
+                               tuple pauses, tuple marks, long long forgotten) except? -1:
         """When no event can depend on anything in the ledger any more."""
-        cdef long long needed = max(0, clock), forgotten = state.forgotten, lost = state.lost_until
+        cdef long long needed = max(0, clock), lost = state.lost_until
         cdef tuple gap
         needed = max(needed, lost, forgotten + self.remembered)
         if pauses:
@@ -315,9 +382,22 @@ cdef class Deciding:
         return needed + self.late + 1
 
 
+cdef Py_ssize_t _mark_used(char *flags, Py_ssize_t position, Py_ssize_t size) except -1:
+    """Flag a position; 1 if it was not flagged before."""
+    if not 0 <= position < size:
+        raise IndexError(f"position {position} of a table of {size}")
+    if flags[position]:
+        return 0
+    flags[position] = 1
+    return 1
+
+
 cdef Py_ssize_t _place_of(tuple table, str key) except -1:
     """Where a text is in a table; its end if it is not there."""
     cdef Py_ssize_t i
+    for i in range(len(table)):  # most often it is the same object: then none of them has to be looked at
+        if PySequence_Fast_GET_ITEM(table, i) == <PyObject *>key:
+            return i
     for i in range(len(table)):
         if table[i] == key:
             return i

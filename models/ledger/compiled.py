@@ -63,7 +63,7 @@ def compiled_decision(
         ),
         influences=(influences.boosts, influences.pruned, influences.needed_until, influences.lasting),
         recorder=(recorder.decision, plan.fitting, no_action, digest),
-        contacts=(limits.row, limits.exempts, windows.silence, windows.any_silence, settle),
+        contacts=(limits.row, limits.exempts, windows.silence, windows.open, windows.any_silence, settle),
         counted=(Counted.DUPLICATE, Counted.DECIDED),
         types=_TYPES,
     )

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from models.plan.spec import PlanSpec, ScopeSpec
 
-KERNEL = 6
+KERNEL = 7
 """The version of the compiled ledger (`models.kernel.ledger`) that this package goes with."""
 
 _SEPARATOR = "\x1f"

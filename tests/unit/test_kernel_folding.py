@@ -89,6 +89,17 @@ BANKS: dict[str, dict[str, Any]] = {
         "contact": {"limits": LIMITS[1:]},
         "actions": [{**one, "starting_evidence": 0} for one in WRITTEN],
     },
+    "uneven": {
+        "contact": {
+            "limits": [{"id": "post", "at_most": 2, "per": "9h", "each": "action", "channels": ["mail"]}]
+        },
+        "channels": {
+            "web": {"direction": "inbound", "response_window": "1h"},
+            "mail": {"direction": "outbound", "response_window": "6d"},
+            "text": {"direction": "outbound"},
+        },
+        "session": {"gap": "2h", "late": "1h"},
+    },
     "unlimited": {"session": {"gap": "1h", "late": "1h"}},
 }
 
