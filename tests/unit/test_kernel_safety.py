@@ -16,6 +16,8 @@ from unit.test_kernel_context import changed, folds
 
 from models.folds import advance
 from models.kernel import MODULES, find
+from models.ledger.attribution import OpenDecision, OpenOffer
+from models.ledger.state import LedgerState, pointing
 
 KERNEL = {name: module for name in MODULES for version in range(9) if (module := find(name, version))}
 pytestmark = pytest.mark.skipif(len(KERNEL) < len(MODULES), reason="the kernel is not built")
@@ -125,6 +127,47 @@ def test_threads_that_share_a_plan_decide_as_one_thread_does():
     finally:
         sys.setswitchinterval(interval)
     assert found == wanted * 4
+
+
+FAR = st.sampled_from(
+    [
+        0,
+        1,
+        -1,
+        5,
+        2**54,
+        -(2**54),
+        -(2**54) - 1,
+        2**57,
+        2**57 + 1,
+        2**62,
+        -(2**62),
+        2**63 - 1,
+        -(2**63),
+        2**63,
+        2**64,
+    ]
+)
+NEAR = st.integers(-1, 3)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_positions_and_times_of_a_ledger_are_judged_as_in_python(data):
+    contacts = data.draw(st.lists(st.tuples(NEAR | FAR, NEAR | FAR), max_size=4))
+    contacts = sorted(contacts) if data.draw(st.booleans()) else contacts
+    offered = data.draw(st.lists(st.tuples(NEAR | FAR, NEAR, NEAR | FAR), max_size=3))
+    state = LedgerState(
+        since=data.draw(NEAR | FAR),
+        origins=("one",),
+        spots=("one", "two"),
+        times=tuple(at for at, _ in contacts),
+        items=tuple(item for _, item in contacts),
+        committed=(False,) * (len(contacts) + data.draw(st.sampled_from([0, 0, 0, 1]))),
+        open=tuple(OpenDecision(at, "d", origin, (OpenOffer(item, 0.5),)) for at, origin, item in offered),
+        gaps=tuple(data.draw(st.lists(st.tuples(NEAR, FAR), max_size=3))),
+    )
+    assert KERNEL["ledger"].pointing(state) == pointing(state)
 
 
 @pytest.mark.parametrize("actions", [0, 1, 7, 8, 63, 64, 65, 2_500])
