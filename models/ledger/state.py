@@ -187,7 +187,7 @@ def pointing(state: LedgerState) -> bool:
     items = [*state.items, *offered, *(item for item, _ in state.gaps)]
     origins = [decision.origin for decision in state.open]
     aligned = len(state.times) == len(state.items) == len(state.committed)
-    told = state.since >= EARLIEST or state.since == -NEVER
+    told = EARLIEST <= state.since < 2**63 or state.since == -NEVER  # more is none to the kernel, either
     single = len(dict(state.gaps)) == len(state.gaps)
     ascending = _ascending(state.times) and _ascending([decision.at for decision in state.open])
     sound = aligned and told and single and ascending
