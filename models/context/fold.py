@@ -210,9 +210,7 @@ class ContextFold:
             decode_facts(state.facts or NO_FACTS)
         except (msgspec.DecodeError, RecursionError) as error:
             raise ValueError(f"unreadable facts: {error}") from error
-        self.program.examine(state.series)
-        for session in state.sessions:
-            self.program.examine(session.slots)
+        self.program.examine((session.slots for session in state.sessions), state.series)
 
     def encode_event(self, event: Event) -> bytes:
         """For the shuffle."""

@@ -1,6 +1,6 @@
 """Declared features, compiled once per plan: what to remember of each event, and one function for all values."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, compress
@@ -12,7 +12,7 @@ from models.features.demands import TRAIL_KEY, Demands, Feed
 from models.features.emit import Emitter, Values
 from models.features.memory import Memory
 from models.features.series import Latest, Series
-from models.features.shapes import Shape, check, shapes
+from models.features.shapes import Shape, check, series_shapes, slot_shapes
 from models.features.values import Event, Read
 from models.kernel import find
 from models.plan.expressions import Filters, compile_filters
@@ -60,7 +60,8 @@ class FeatureProgram:
     _labels: Callable[[Matches], Sequence[tuple[int, Read | None]]]
     _memories: Mapping[int, Memory]
     _series: Mapping[int, Series | Latest]
-    _shapes: Mapping[int, Shape]
+    _slot_shapes: Mapping[int, Shape]
+    _series_shapes: Mapping[int, Shape]
 
     @classmethod
     def of(cls, spec: PlanSpec) -> "FeatureProgram":
@@ -88,7 +89,8 @@ class FeatureProgram:
             _memories=demands.memories,
             _series=demands.series,
             kept=frozenset(demands.kept),
-            _shapes=shapes(demands),
+            _slot_shapes=slot_shapes(demands),
+            _series_shapes=series_shapes(demands),
         )
 
     def match(self, event: Event) -> Matches:
@@ -140,13 +142,15 @@ class FeatureProgram:
         ]
         return max(reaches, default=None)
 
-    def examine(self, kept: Slots) -> None:
-        """Look at the slots of a session, or at series.
+    def examine(self, sessions: Iterable[Slots], series: Slots) -> None:
+        """Look at the slots of sessions, and at the series beside them.
 
         Raises:
           ValueError: One of them is not as this plan would have left it.
         """
-        check(kept, self._shapes)
+        check(series, self._series_shapes)
+        for slots in sessions:
+            check(slots, self._slot_shapes)
 
     def forget(self, series: Slots) -> dict[int, Any]:
         """The series that are asked for their latest event however old it is."""

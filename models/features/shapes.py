@@ -1,14 +1,14 @@
 """What slots and series have to look like under a plan: for states that something did not go well with."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
-from models.features.demands import TRAIL_KEY, Demands, Source
+from models.features.demands import TRAIL_KEY, Demands, Feed, Source
 from models.features.memory import ADD, BALANCE, DISTINCT, LATEST, MAXIMUM, RESET, SUBTRACT, TALLY, TOTAL
-from models.features.series import Series
+from models.features.series import Latest, Series
 from models.features.values import Read
 from models.identity import FINGERPRINT_BYTES
 from models.stored import EARLIEST, Finite, Moment, Number
@@ -28,16 +28,25 @@ _VALUES: Mapping[str | None, Any] = {
 }
 
 
-def shapes(demands: Demands) -> dict[int, Shape]:
-    """The shape of each slot and series that a plan demands, by key."""
-    reads: dict[int, Read | None] = {}
-    for group in (*demands.session_feeds(), *demands.rolling_feeds()):
-        reads.update((feed.key, feed.read) for feed in group)
-    values = {key: _value(demands, read) for key, read in reads.items()}
-    found = {key: _slot(demands, key, values.get(key, bool)) for key in demands.memories}
-    for key, kept in demands.series.items():
-        found[key] = _packed(values[key]) if isinstance(kept, Series) else _typed(list[_entry(values[key])])  # type: ignore[misc]
-    return found
+def slot_shapes(demands: Demands) -> dict[int, Shape]:
+    """The shape of each slot of a session that a plan demands, by key."""
+    values = _values(demands, demands.session_feeds())
+    return {key: _slot(demands, key, values.get(key, bool)) for key in demands.memories}
+
+
+def series_shapes(demands: Demands) -> dict[int, Shape]:
+    """The shape of each series that a plan demands, by key: a slot may have the same key and another shape."""
+    values = _values(demands, demands.rolling_feeds())
+    return {key: _kept(kind, values[key]) for key, kind in demands.series.items()}
+
+
+def _values(demands: Demands, feeds: Iterable[Iterable[Feed]]) -> dict[int, Any]:
+    """The type of what is remembered of an event, by key."""
+    return {feed.key: _value(demands, feed.read) for group in feeds for feed in group}
+
+
+def _kept(kind: Series | Latest, value: Any) -> Shape:
+    return _packed(value) if isinstance(kind, Series) else _typed(list[_entry(value)])  # type: ignore[misc]
 
 
 def check(kept: Mapping[int, Any], known: Mapping[int, Shape]) -> None:

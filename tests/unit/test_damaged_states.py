@@ -199,6 +199,20 @@ def decisions(name: str) -> list[tuple[bytes, Any]]:
     return found
 
 
+@pytest.mark.parametrize("name", ["gap", "declared", "limited"])
+def test_a_context_that_nothing_happened_to_is_sound(name: str) -> None:
+    for fold in test_kernel_context.folds(name):
+        for data, _ in contexts(name):
+            fold.examine(fold.decode(data))
+
+
+@pytest.mark.parametrize("name", test_kernel_folding.BANKS)
+def test_a_decision_state_that_nothing_happened_to_is_sound(name: str) -> None:
+    for fold in test_kernel_folding.folds(name):
+        for data, _ in decisions(name):
+            fold.examine(fold.decode(data))
+
+
 seeds = st.integers(0, 2**32)
 
 
@@ -226,3 +240,10 @@ def test_a_damaged_decision_state_is_refused_or_gone_on_with(name: str, seed: in
         case _:
             data = msgspec.msgpack.encode([version, context, damaged_part(ledger, chosen)])
     check(test_kernel_folding.folds(name), data, event)
+
+
+def test_many_of_the_damaged_states_are_sound_so_that_both_forms_are_compared() -> None:
+    fold, _ = test_kernel_context.folds("gap")
+    chosen = random.Random(1)
+    found = [damaged_part(chosen.choice(contexts("gap"))[0], chosen, packed=5) for _ in range(400)]
+    assert sum(is_sound(fold, data) for data in found) > 20
