@@ -22,7 +22,11 @@ CONTEXT_KERNEL = 5
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STEP = timedelta(microseconds=1)
 _UNITS = {"ms": 1_000, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
-_DURATION = re.compile(r"(\d{1,6})(ms|s|m|h|d|w)")
+DURATION = r"(\d{1,6}(?=ms|s|m|h)|\d{1,5}(?=d)|\d{1,4}(?=w))(ms|s|m|h|d|w)"
+"""How plans and mappings write a duration: at most 274 years, so that no sum of a moment and some of them is
+a time that no state may hold (`models.stored`), or that no date can tell."""
+
+_DURATION = re.compile(DURATION)
 
 
 def micros_of(moment: datetime) -> Micros:
@@ -48,11 +52,11 @@ def duration(text: str) -> Micros:
     """Microseconds of a duration as plans write it: `30m`, `7d`, `500ms`.
 
     Raises:
-      ValueError: The text is not a number and one of ms, s, m, h, d, w.
+      ValueError: The text is not a number and one of ms, s, m, h, d, w, or longer than 99999d.
     """
     match = _DURATION.fullmatch(text)
     if match is None:
         raise ValueError(
-            f"{text!r} is not a duration; write a whole number and ms, s, m, h, d or w, e.g. 30m"
+            f"{text!r} is not a duration; write a whole number and ms, s, m, h, d or w, e.g. 30m; 99999d at most"
         )
     return int(match[1]) * _UNITS[match[2]]

@@ -102,7 +102,6 @@ def _facts(declared: Mapping[str, FieldSpec]) -> dict[str, tuple[Any, ...]]:
 def _fact(field: FieldSpec) -> tuple[Any, ...]:
     low = -math.inf if field.minimum is None else field.minimum
     high = math.inf if field.maximum is None else field.maximum
-    least, most = math.ceil(max(low, _LEAST)), math.floor(min(high, _MOST))
-    if least > most:
-        least, most = _NOTHING
+    whole = low <= _MOST and high >= _LEAST and low <= high  # not so of what is no number
+    least, most = (math.ceil(max(low, _LEAST)), math.floor(min(high, _MOST))) if whole else _NOTHING
     return field.type, least, most, float(low), float(high), frozenset(field.one_of)

@@ -5,12 +5,13 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from models.times import DURATION
 from schemas.common import Name, Scalar
 
 Column = Annotated[str, Meta(min_length=1, max_length=500)] | tuple[str | int, ...]
 """`a.b.0` or [a, b, 0]: a column and, where it is nested, the way into it."""
 
-Duration = Annotated[str, Meta(pattern=r"^\d{1,6}(ms|s|m|h|d|w)$", description="E.g. 30m, 3d.")]
+Duration = Annotated[str, Meta(pattern=f"^{DURATION}$", description="E.g. 30m, 3d.")]
 Conversion = Literal["string", "integer", "number", "boolean", "strings", "time", "epoch_s", "epoch_ms"]
 Entry = Scalar | tuple[str, ...] | None
 Table = dict[str, Entry]

@@ -5,10 +5,11 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from models.times import DURATION
 from schemas.common import MessageClass, Name
 
 Duration = Annotated[
-    str, Meta(pattern=r"^\d{1,6}(ms|s|m|h|d|w)$", description="Whole number and unit, e.g. 30m, 7d.")
+    str, Meta(pattern=f"^{DURATION}$", description="Whole number and unit, e.g. 30m, 7d; 99999d at most.")
 ]
 Expression = Annotated[str, Meta(min_length=1, max_length=2000, description="A rule expression.")]
 RuleId = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,79}$", description="Id in explanations.")]

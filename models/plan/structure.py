@@ -16,13 +16,14 @@ from models.plan.findings import Finding, Mark
 from models.plan.merging import kind
 from models.plan.wording import listing, nearest
 from models.plan.yaml_nodes import Node
+from models.times import DURATION
 
 _WORDS = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}
 _EXPECTED = re.compile(r"Expected `(?:str|int|float|bool|array|object)`, got `\w+`")
 _RANGE = re.compile(r"Expected `(\w+)` (.+)")
 
 PATTERNS = {
-    r"^\d{1,6}(ms|s|m|h|d|w)$": "write a whole number and a unit, e.g. 30m or 7d (ms, s, m, h, d, w)",
+    f"^{DURATION}$": "write a whole number and a unit, e.g. 30m or 7d (ms, s, m, h, d, w); 99999d at most",
     r"^[a-z0-9][a-z0-9_.-]{0,79}$": "use lower-case letters, digits, `-`, `_` and `.`, e.g. no-loan",
     r"^[a-z][a-z0-9_]{0,59}$": "use lower-case letters, digits and `_`, letter first, e.g. views_7d",
     r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$": "use letters, digits, `-`, `_` and `.`, e.g. personal-loan",
