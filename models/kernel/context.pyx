@@ -37,6 +37,7 @@ if sys.byteorder != "little":
     raise ImportError("fingerprints and packed series are read as little-endian words")
 
 include "context_identity.pxi"
+include "struct_fields.pxi"
 include "context_fields.pxi"
 include "context_memory.pxi"
 include "context_values.pxi"

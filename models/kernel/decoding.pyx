@@ -28,12 +28,6 @@ cdef extern from "Python.h":
     long long PyLong_AsLongLongAndOverflow(object, int*) except? -1
     object PyUnicode_DecodeUTF8(const char*, Py_ssize_t, const char*)
 
-cdef extern from "structmember.h":
-    ctypedef struct PyMemberDef:
-        Py_ssize_t offset
-    ctypedef struct PyMemberDescrObject:
-        PyMemberDef* d_member
-
 cdef enum:
     MAX_DEPTH = 32  # as models.decoding.json_text says; deeper is not sure
     MOST_KEYS = 256  # of an object and those that it is inside of
@@ -98,6 +92,13 @@ cdef inline bint text(const unsigned char* at, Text* found) noexcept nogil:
             at += 4
         elif c not in (c'"', c'\\', c'/', c'b', c'f', c'n', c'r', c't'):
             return False
+
+
+cdef inline const unsigned char* past_blanks(const unsigned char* at) noexcept nogil:
+    """The first byte that is no white space of JSON."""
+    while at[0] == c' ' or at[0] == c'\n' or at[0] == c'\t' or at[0] == c'\r':
+        at += 1
+    return at
 
 
 cdef inline bint digit(unsigned char c) noexcept nogil:
@@ -170,13 +171,11 @@ cdef bint is_object(const unsigned char* at, const unsigned char* end, bint* wid
     cdef Awaited awaited = ITEM
     cdef bint closes
     keys.count, found.wide = 0, False
-    while at[0] == c' ' or at[0] == c'\n' or at[0] == c'\t' or at[0] == c'\r':
-        at += 1
+    at = past_blanks(at)
     if at[0] != c'{':
         return False
     while True:
-        while at[0] == c' ' or at[0] == c'\n' or at[0] == c'\t' or at[0] == c'\r':
-            at += 1
+        at = past_blanks(at)
         if at[0] == c'"' and awaited != NEXT:
             if not text(at + 1, &found):
                 return False
@@ -184,8 +183,7 @@ cdef bint is_object(const unsigned char* at, const unsigned char* end, bint* wid
                 if found.escaped or not new_key(&keys, &nest[depth], at + 1, found.stop - at - 1):
                     return False
                 at = found.stop + 1
-                while at[0] == c' ' or at[0] == c'\n' or at[0] == c'\t' or at[0] == c'\r':
-                    at += 1
+                at = past_blanks(at)
                 if at[0] != c':':
                     return False
                 at += 1
@@ -226,8 +224,7 @@ cdef bint is_object(const unsigned char* at, const unsigned char* end, bint* wid
                 if at == NULL:
                     return False
             awaited = NEXT
-    while at[0] == c' ' or at[0] == c'\n' or at[0] == c'\t' or at[0] == c'\r':
-        at += 1
+    at = past_blanks(at)
     wide[0] = found.wide
     return at == end
 
@@ -252,4 +249,5 @@ def certain(payload):
     return True
 
 
+include "struct_fields.pxi"
 include "decoding_facts.pxi"

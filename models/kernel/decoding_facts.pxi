@@ -74,6 +74,12 @@ cdef bint all_fit(object facts, dict declared) except -1:
     return True
 
 
+cdef enum SignalField:
+    OCCURRED_AT, ATTRIBUTES, PROFILE, TYPE, CHANNEL, BRAND, PAGE, PLACEMENTS
+
+cdef tuple FIELDS = ("occurred_at", "attributes", "profile", "type", "channel", "brand", "page", "placements")
+
+
 cdef class Vocabulary:
     """The quick look at signals of one plan; `models.decoding.vocabulary` says what a plan knows.
 
@@ -87,9 +93,6 @@ cdef class Vocabulary:
       required: Names of attributes that behaviour cannot be without.
       page_required: Whether it needs a page.
       quiet: The type that is no behaviour.
-
-    Raises:
-      TypeError: The contract's fields are no slots.
     """
 
     cdef object contract
@@ -98,34 +101,25 @@ cdef class Vocabulary:
     cdef frozenset types, channels, brands, pages, placements
     cdef tuple required
     cdef bint page_required, any_name
-    cdef Py_ssize_t at[8]
+    cdef Layout fields
 
     def __init__(self, contract, first, last, attributes, profile, names, required, page_required, quiet):
-        cdef Py_ssize_t index
         self.contract, self.first, self.last, self.quiet = contract, first, last, quiet
         self.attributes = {name: _Fact(*fact) for name, fact in attributes.items()}
         self.profile = {name: _Fact(*fact) for name, fact in profile.items()}
         self.any_name = names is None
         self.types, self.channels, self.brands, self.pages, self.placements = names or (frozenset(),) * 5
         self.required, self.page_required = tuple(required), page_required
-        for index, name in enumerate(FIELDS):
-            place = getattr(contract, name)
-            if type(place).__name__ != "member_descriptor":
-                raise TypeError(f"{name!r} is no slot")
-            self.at[index] = (<PyMemberDescrObject*><PyObject*>place).d_member.offset
-
-    cdef inline object field(self, object signal, Py_ssize_t index):
-        cdef PyObject* value = (<PyObject**>(<char*><PyObject*>signal + self.at[index]))[0]
-        return None if value == NULL else <object>value
+        self.fields = Layout(contract, FIELDS)
 
     def __call__(self, signal):
         """Whether a signal certainly is good."""
         if <object>type(signal) is not self.contract:
             return False
-        at = self.field(signal, 0)
+        at = _field(signal, self.fields, OCCURRED_AT)
         if not (PyObject_RichCompareBool(self.first, at, Py_LE) and PyObject_RichCompareBool(self.last, at, Py_GE)):
             return False
-        attributes, profile = self.field(signal, 1), self.field(signal, 2)
+        attributes, profile = _field(signal, self.fields, ATTRIBUTES), _field(signal, self.fields, PROFILE)
         if not all_fit(attributes, self.attributes) or (profile is not None and not all_fit(profile, self.profile)):
             return False
         return self.any_name or self.knows(signal, attributes)
@@ -133,11 +127,12 @@ cdef class Vocabulary:
     cdef bint knows(self, object signal, dict attributes) except -1:
         cdef PyObject* value
         cdef Py_ssize_t index
-        kind, page, placements = self.field(signal, 3), self.field(signal, 6), self.field(signal, 7)
+        cdef Layout said = self.fields
+        kind, page, placements = _field(signal, said, TYPE), _field(signal, said, PAGE), _field(signal, said, PLACEMENTS)
         if not (
             PySet_Contains(self.types, kind)
-            and PySet_Contains(self.channels, self.field(signal, 4))
-            and PySet_Contains(self.brands, self.field(signal, 5))
+            and PySet_Contains(self.channels, _field(signal, said, CHANNEL))
+            and PySet_Contains(self.brands, _field(signal, said, BRAND))
             and (page is None or not self.pages or PySet_Contains(self.pages, page))
             and PyTuple_CheckExact(placements)
             and all_in(placements, self.placements)
@@ -152,6 +147,3 @@ cdef class Vocabulary:
             if value == NULL or <object>value is None:
                 return False
         return True
-
-
-FIELDS = ("occurred_at", "attributes", "profile", "type", "channel", "brand", "page", "placements")
