@@ -22,16 +22,18 @@ _SEAL = msgspec.msgpack.encode("seal")
 _UNSEALED = _SEAL + msgspec.msgpack.encode("")
 
 
+_encode = msgspec.msgpack.Encoder(order="deterministic").encode
+
+
 def encoder() -> Callable[[Any], bytes]:
     """What makes the bytes of any contract; threads may share it. Where it is built, the kernel's, else msgspec's.
 
     It raises what `msgspec.msgpack.encode` raises of what cannot be encoded.
     """
-    encode = msgspec.msgpack.Encoder(order="deterministic").encode
-    kernel = find("packing", VERSION)
-    if kernel is None:
-        return encode
-    packed: Callable[[Any], bytes] = kernel.Packer(encode, _KEPT).encode
+    packer = _packer()
+    if packer is None:
+        return _encode
+    packed: Callable[[Any], bytes] = packer.encode
     return packed
 
 
@@ -40,17 +42,22 @@ def sealer(digest: Digest) -> Callable[[Any], tuple[str, bytes]]:
 
     It raises what `encoder` does.
     """
-    kernel = find("packing", VERSION)
-    if kernel is not None:
-        pack = kernel.Packer(msgspec.msgpack.Encoder(order="deterministic").encode, _KEPT).sealed
+    packer = _packer()
+    if packer is not None:
+        pack = packer.sealed
         return lambda record: pack(record, _UNSEALED, digest)
-    encode = encoder()
 
     def sealed(record: Any) -> tuple[str, bytes]:
-        data = encode(record)
+        data = _encode(record)
         seal = digest(data)
         # In no text is there this sequence of bytes, and in what follows a seal there is no other field of its name.
         before, _, after = data.rpartition(_UNSEALED)
         return seal, b"".join((before, _SEAL, msgspec.msgpack.encode(seal), after))
 
     return sealed
+
+
+def _packer() -> Any:
+    """The compiled form, with bytes of its own to keep; None where it is not built."""
+    kernel = find("packing", VERSION)
+    return None if kernel is None else kernel.Packer(_encode, _KEPT)

@@ -173,14 +173,10 @@ class _DecodeFn(DiscreetFn):
     def process(self, arrived: bytes | PubsubMessage) -> Iterable[Any]:
         self._counts.add(self._read)
         tally.add("read")
-        if isinstance(arrived, bytes):
-            payload = arrived
-            event = self._decode(payload)
-        else:
-            payload = arrived.data
-            event = self._decode(payload)
-            if isinstance(event, _EVENTS):
-                event = self._delivered(event, arrived)
+        payload = arrived if isinstance(arrived, bytes) else arrived.data
+        event = self._decode(payload)
+        if not isinstance(arrived, bytes) and isinstance(event, _EVENTS):
+            event = self._delivered(event, arrived)
         if isinstance(event, _EVENTS):
             return (event,)
         if isinstance(event, Rejection):

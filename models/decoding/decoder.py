@@ -11,7 +11,7 @@ from models.decoding.quick import Quick, quick, quick_check
 from models.decoding.rejection import ROOT, Rejection, refuse
 from models.decoding.structure import structure_fault
 from models.decoding.vocabulary import Check, outcome_check, signal_check
-from models.mapping import Contract, MappingError, Reshape, SkippedError
+from models.mapping import Contract, Direct, MappingError, Reshape, SkippedError
 from models.plan.spec import PlanSpec
 from models.times import Micros
 from schemas import Outcome, Reason, Signal
@@ -96,8 +96,11 @@ class Decoder:
         return self._admit_row(self._reshape, row) if self._reshape else self._admit(self._contract, row)
 
     def _short_way(self, good: Callable[[Signal], bool] | None) -> Quick | None:
-        direct = getattr(self._reshape, "direct", None)
-        if good is None or (self._reshape is not None and direct is None):
+        if good is None:
+            return None
+        compiled: Callable[[], Direct | None] = getattr(self._reshape, "direct", lambda: None)
+        direct = compiled()
+        if self._reshape is not None and direct is None:
             return None
         outcome_fault = self._checks[Outcome]
         return quick(

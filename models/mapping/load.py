@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def load_mapping(path: Path) -> ImportMapping:
     if findings:
         raise MappingFileError(tuple(sorted(findings, key=lambda finding: finding.mark)))
     reshape: Any = compile_mapping(spec)
-    reshape.direct = compile_direct(spec)
+    reshape.direct = partial(compile_direct, spec)  # most who load a mapping only look at it
     return ImportMapping(spec, reshape, columns_of(spec))
 
 

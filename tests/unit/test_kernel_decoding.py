@@ -349,7 +349,7 @@ def everything(request, tmp_path_factory):
     path = Path(tmp_path_factory.mktemp("mapping")) / "everything.yaml"
     path.write_text(EVERYTHING.replace("jsonl", request.param))
     reshape = load_mapping(path).reshape
-    assert reshape.direct is not None
+    assert reshape.direct() is not None
     return Decoder(Signal, reshape=reshape)
 
 
