@@ -132,18 +132,10 @@ cdef class Packer:
         Raises:
           TypeError, OverflowError: As msgspec does, of what it cannot encode.
         """
-        cdef _Room out
-        out, self.idle = self.idle, None
-        if out is None:
-            out = _Room()
-        out.size = 0
-        reserve(out, PART)
+        cdef _Room out = self._room()
         if not put_short(out, <PyObject*>record):
             self._value(out, <PyObject*>record, 0)
-        made = PyBytes_FromStringAndSize(<char*>out.data, out.size)
-        if out.room <= KEEP:
-            self.idle = out
-        return made
+        return self._made(out)
 
     def sealed(self, record, bytes unsealed, digest):
         """The digest of a struct's bytes, and the bytes with that digest in place of an empty text.
@@ -157,14 +149,9 @@ cdef class Packer:
           TypeError, OverflowError: As `encode` does.
           ValueError: There is no such field, or no such digest.
         """
-        cdef _Room out
+        cdef _Room out = self._room()
         cdef Py_ssize_t at, size, length = PyBytes_GET_SIZE(unsealed)
         cdef str seal
-        out, self.idle = self.idle, None
-        if out is None:
-            out = _Room()
-        out.size = 0
-        reserve(out, PART)
         self._struct(out, record, 0)
         at = out.size - length
         while at >= 0 and memcmp(out.data + at, PyBytes_AS_STRING(unsealed), length):
@@ -174,10 +161,24 @@ cdef class Packer:
         if at < 0 or not seal.isascii() or not 0 < size < 256:
             raise ValueError("no place for a digest, or none that fits")
         self._splice(out, at + length - 1, seal, size)
+        return seal, self._made(out)
+
+    cdef _Room _room(self):
+        """Room for one struct, which nobody else has meanwhile."""
+        cdef _Room out
+        out, self.idle = self.idle, None
+        if out is None:
+            out = _Room()
+        out.size = 0
+        reserve(out, PART)
+        return out
+
+    cdef bytes _made(self, _Room out):
+        """What was written, and the room back."""
         made = PyBytes_FromStringAndSize(<char*>out.data, out.size)
         if out.room <= KEEP:
             self.idle = out
-        return seal, made
+        return made
 
     cdef int _splice(self, _Room out, Py_ssize_t at, str text, Py_ssize_t size) except -1:
         """Put a text of ASCII letters where an empty one is."""
