@@ -151,6 +151,8 @@ def bigquery_rejects(setting: Setting) -> Verdict:
         time.sleep(setting.seconds(2, 5))
         proxy.faults.rejects = rejects
         time.sleep(setting.away_s or setting.seconds(5, 30))
+        # Which rows are bad hangs on their ids: few seconds may hold none.
+        wait(lambda: bool(proxy.faults.rejected), 120)
         proxy.faults.heal()
         time.sleep(setting.seconds(2, 5))
         over = ended(bank, source, job, rejected=lambda: len(proxy.faults.rejected))
