@@ -40,6 +40,8 @@ include "context_identity.pxi"
 include "struct_fields.pxi"
 include "context_fields.pxi"
 include "context_memory.pxi"
+include "context_packed.pxi"
+include "context_asking.pxi"
 include "context_values.pxi"
 include "context_ending.pxi"
 

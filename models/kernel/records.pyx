@@ -18,14 +18,7 @@ VERSION = 1
 cdef extern from "Python.h":
     object PyObject_Vectorcall(object called, PyObject** arguments, size_t positional, object names)
 
-cdef extern from "structmember.h":
-    ctypedef struct PyMemberDef:
-        Py_ssize_t offset
-    ctypedef struct PyMemberDescrObject:
-        PyMemberDef* d_member
-
 cdef enum:
-    MOST = 32  # fields of a struct
     # Of a candidate, as `_CANDIDATE` says them.
     ACTION = 0
     RANK
@@ -58,88 +51,9 @@ _DECISION = (
     "plan_digest", "model_digest", "trace", "household_id", "arm", "prices", "notes", "ledger_since",
 )  # fmt: skip
 
-
-cdef inline object put(tuple into, Py_ssize_t at, object item):
-    Py_INCREF(item)
-    PyTuple_SET_ITEM(into, at, item)
-
-
-cdef inline object item(tuple of, Py_ssize_t at):
-    return <object>PyTuple_GET_ITEM(of, at)
-
-
-cdef tuple own_names(contract, names):
-    """The contract's own objects for names of its fields: it finds those by identity."""
-    known = {name: name for name in contract.__struct_fields__}
-    return tuple([known[name] for name in names])
-
-
-cdef object default(contract, name):
-    """The contract's own object for what a field holds if nothing is said: packing knows those by identity."""
-    names, defaults = contract.__struct_fields__, contract.__struct_defaults__
-    return defaults[names.index(name) - len(names) + len(defaults)]
-
-
-cdef inline void fill(object struct, Py_ssize_t offset, PyObject* value) noexcept:
-    """Set a field of a struct that nobody else has seen yet, as `msgspec.structs.force_setattr` does."""
-    cdef PyObject** place = <PyObject**>(<char*><PyObject*>struct + offset)
-    cdef PyObject* before = place[0]
-    Py_INCREF(<object>value)
-    place[0] = value
-    Py_XDECREF(before)
-
-
-cdef class Mould:
-    """Structs of one class as copies of one of them, in which some fields are set anew."""
-
-    cdef object copy
-    cdef Py_ssize_t offsets[MOST]
-
-    def __cinit__(self, like, names):
-        """Find where `names` are in structs like `like`.
-
-        Raises:
-          TypeError: They are not where they should be.
-        """
-        cdef Py_ssize_t index
-        of = type(like)
-        self.copy = of.__copy__
-        for index, name in enumerate(names):
-            place = getattr(of, name)
-            if type(place).__name__ != "member_descriptor":
-                raise TypeError(f"{name!r} is no slot")
-            self.offsets[index] = (<PyMemberDescrObject*><PyObject*>place).d_member.offset
-            tried, value = self.copy(like), object()
-            fill(tried, self.offsets[index], <PyObject*>value)
-            if getattr(tried, name) is not value:
-                raise TypeError(f"{name!r} is not where it should be")
-
-
-cdef class _Room:
-    """Room to write one record in."""
-
-    cdef Py_ssize_t* rule_of
-    cdef Py_ssize_t* ends
-    cdef Py_ssize_t* grouped
-    cdef Py_ssize_t* rank_of
-    cdef Py_ssize_t* bid_of
-
-    def __cinit__(self, Py_ssize_t actions, Py_ssize_t rules):
-        self.rule_of = <Py_ssize_t*>calloc(actions + 1, sizeof(Py_ssize_t))
-        self.grouped = <Py_ssize_t*>calloc(actions + 1, sizeof(Py_ssize_t))
-        self.ends = <Py_ssize_t*>calloc(rules + 1, sizeof(Py_ssize_t))
-        self.rank_of = <Py_ssize_t*>calloc(actions + 1, sizeof(Py_ssize_t))
-        self.bid_of = <Py_ssize_t*>calloc(actions + 1, sizeof(Py_ssize_t))
-        if not (self.rule_of and self.grouped and self.ends and self.rank_of and self.bid_of):
-            raise MemoryError
-
-    def __dealloc__(self):
-        free(self.rule_of)
-        free(self.grouped)
-        free(self.ends)
-        free(self.rank_of)
-        free(self.bid_of)
-
+include "../../schemas/kernel/struct_offsets.pxi"
+include "records_structs.pxi"
+include "records_removals.pxi"
 
 cdef class Writer:
     """What all decisions of a plan have in common; the arguments are aligned with its actions and rules.
@@ -154,29 +68,29 @@ cdef class Writer:
       helpers: `moment`, and what says why nothing is offered.
     """
 
-    cdef object digest, decision_of, offer_of, candidate_of, removal_of
+    cdef object digest, decision_of, offer_of, candidate_of
     cdef object offer_reasons, candidate_reasons, moment, no_action
-    cdef tuple ids, values, levers, mandatory, classes, rules
+    cdef tuple ids, values, levers, mandatory, classes
     cdef tuple decision_names, offer_names, candidates
     cdef Mould candidate
-    cdef list removals, removed_actions
-    cdef Py_ssize_t actions, rule_count
+    cdef Removals removals
+    cdef Py_ssize_t actions
     cdef _Room idle
     cdef object one, nought
 
     def __cinit__(self, plan, contracts, reasons, helpers):
         self.digest, ids, values, levers, mandatory, classes, rules = plan
         self.ids, self.values, self.levers = tuple(ids), tuple(values), tuple(levers)
-        self.mandatory, self.classes, self.rules = tuple(mandatory), tuple(classes), tuple(rules)
-        self.decision_of, self.offer_of, self.candidate_of, self.removal_of = contracts
+        self.mandatory, self.classes = tuple(mandatory), tuple(classes)
+        self.decision_of, self.offer_of, self.candidate_of, removal_of = contracts
+        self.removals = Removals(self.ids, tuple(rules), removal_of)
         self.offer_reasons, self.candidate_reasons = reasons
         self.moment, self.no_action = helpers
         self.decision_names = own_names(self.decision_of, _DECISION)
         self.offer_names = own_names(self.offer_of, _OFFER)
-        self.actions, self.rule_count = len(self.ids), len(self.rules)
+        self.actions = len(self.ids)
         self.candidates = tuple([self._candidate(action) for action in range(self.actions)])
         self.candidate = Mould(self.candidates[0], _CANDIDATE)
-        self.removals, self.removed_actions = [None] * self.rule_count, [()] * self.rule_count
         self.one, self.nought = default(self.offer_of, "boost"), default(self.offer_of, "price")
         for aligned in (self.values, self.levers, self.mandatory, self.classes):
             if len(aligned) != self.actions:
@@ -199,8 +113,8 @@ cdef class Writer:
             return None
         room, self.idle = self.idle, None
         if room is None:
-            room = _Room(self.actions, self.rule_count)
-        removed = self._removed(room, candidates.removed_by)
+            room = _Room(self.actions, self.removals.rule_count)
+        removed = self.removals.removed(room, candidates.removed_by)
         offers = None if removed is None else self._offers(room, candidates, allocation.placed, terms, order)
         self.idle = room
         if offers is None:
@@ -257,53 +171,6 @@ cdef class Writer:
             if action < 0 or action >= self.actions:
                 return False
         return True
-
-    cdef tuple _removed(self, _Room room, tuple removed_by):
-        cdef Py_ssize_t index, rule, end, start = 0, kinds = 0
-        cdef tuple found
-        memset(room.ends, 0, self.rule_count * sizeof(Py_ssize_t))
-        for index in range(self.actions):
-            rule = PyLong_AsLong(item(removed_by, index))
-            if rule >= self.rule_count:
-                return None
-            room.rule_of[index] = rule
-            if rule >= 0:
-                kinds += room.ends[rule] == 0
-                room.ends[rule] += 1
-        for rule in range(self.rule_count):  # until it has all its actions, an end is a start
-            end = start + room.ends[rule]
-            room.ends[rule] = start
-            start = end
-        for index in range(self.actions):
-            rule = room.rule_of[index]
-            if rule >= 0:
-                room.grouped[room.ends[rule]] = index
-                room.ends[rule] += 1
-        found, index, start = PyTuple_New(kinds), 0, 0
-        for rule in range(self.rule_count):
-            if room.ends[rule] > start:
-                put(found, index, self._removal(room, rule, start, room.ends[rule]))
-                index += 1
-                start = room.ends[rule]
-        return found
-
-    cdef object _removal(self, _Room room, Py_ssize_t rule, Py_ssize_t start, Py_ssize_t end):
-        """What a rule removed; most remove the same actions, or the same one, again and again."""
-        cdef tuple known = self.removed_actions[rule]
-        cdef Py_ssize_t index
-        if PyTuple_GET_SIZE(known) == end - start:
-            for index in range(start, end):
-                if PyTuple_GET_ITEM(known, index - start) != PyTuple_GET_ITEM(self.ids, room.grouped[index]):
-                    break
-            else:
-                return self.removals[rule]
-        known = PyTuple_New(end - start)
-        for index in range(start, end):
-            put(known, index - start, item(self.ids, room.grouped[index]))
-        stage, name = self.rules[rule]
-        removal = self.removal_of(stage=stage, rule=name, actions=known)
-        self.removed_actions[rule], self.removals[rule] = known, removal
-        return removal
 
     cdef tuple _ranked(self, candidates, list verdicts, terms, tuple order):
         cdef tuple propensities = candidates.propensities, weights = candidates.context_weights
@@ -443,12 +310,3 @@ cdef inline object other(tuple models, tuple propensities, Py_ssize_t action):
         return None
     own = item(models, action)
     return None if own == item(propensities, action) else own
-
-
-cdef object called(contract, tuple held, tuple names):
-    """A struct with these values in the order of these names."""
-    cdef PyObject* arguments[MOST]
-    cdef Py_ssize_t index
-    for index in range(PyTuple_GET_SIZE(held)):
-        arguments[index] = PyTuple_GET_ITEM(held, index)
-    return PyObject_Vectorcall(contract, arguments, 0, names)

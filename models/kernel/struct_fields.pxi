@@ -1,22 +1,7 @@
 # Fields of structs by where they lie, for what is read of every event: no name is looked up. A struct that is laid out
 # in another way, or not of the very type, is read by name.
 
-cdef extern from *:
-    """
-    #include <structmember.h>
-    static Py_ssize_t nb_offset(PyObject *owner, PyObject *name) {
-        PyObject *found = PyObject_GetAttr(owner, name);
-        Py_ssize_t offset = 0;
-        if (found == NULL) return -1;
-        if (Py_TYPE(found) == &PyMemberDescr_Type) {
-            PyMemberDef *member = ((PyMemberDescrObject *)found)->d_member;
-            if (member->type == T_OBJECT_EX) offset = member->offset;
-        }
-        Py_DECREF(found);
-        return offset;
-    }
-    """
-    Py_ssize_t nb_offset(object owner, object name) except -1
+include "../../schemas/kernel/struct_offsets.pxi"
 
 
 cdef class Layout:

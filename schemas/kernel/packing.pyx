@@ -52,15 +52,6 @@ cdef extern from "Python.h":
     PyObject* Py_True
     PyObject* Py_False
 
-cdef extern from "structmember.h":
-    ctypedef struct PyMemberDef:
-        int type
-        Py_ssize_t offset
-    ctypedef struct PyMemberDescrObject:
-        PyMemberDef* d_member
-    enum:
-        T_OBJECT_EX
-
 cdef enum:
     KEY = 32  # a field's name as it is written, at most
     PART = 64 + 256  # a name, and a value of fixed size, a short text or the head of another
@@ -101,6 +92,7 @@ cdef PyObject* EMPTY = PyTuple_GET_ITEM(_KNOWN, 6)
 
 
 include "packing_bytes.pxi"
+include "struct_offsets.pxi"
 include "packing_shapes.pxi"
 
 

@@ -13,7 +13,7 @@ cdef class _Shape:
 
     def __cinit__(self, like, encode, keep):
         """Find it in a struct of the class; `known` says whether it could be."""
-        cdef Py_ssize_t index, size
+        cdef Py_ssize_t index, size, offset
         cdef bytes key
         of = type(like)
         self.enumerations = []
@@ -24,14 +24,11 @@ cdef class _Shape:
         if self.fields == NULL:
             raise MemoryError
         for index, (name, written) in enumerate(zip(names, of.__struct_encode_fields__, strict=True)):
-            place, key = getattr(of, name), encode(written)
+            offset, key = nb_offset(of, name), encode(written)
             size = PyBytes_GET_SIZE(key)
-            if size > KEY or type(place).__name__ != "member_descriptor":
+            if size > KEY or not offset:
                 return
-            if (<PyMemberDescrObject*><PyObject*>place).d_member.type != T_OBJECT_EX:
-                return
-            self.fields[index].offset = (<PyMemberDescrObject*><PyObject*>place).d_member.offset
-            self.fields[index].size = size
+            self.fields[index].offset, self.fields[index].size = offset, size
             memcpy(self.fields[index].key, PyBytes_AS_STRING(key), size)
             held = getattr(like, name, None)
             if slot(<PyObject*>like, self.fields[index].offset)[0] != <PyObject*>held:
