@@ -1,6 +1,5 @@
 """`LedgerFold.step` in the kernel, for decisions in which neither volumes, bundles nor a household have a say."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from models.folds import Counted
@@ -11,12 +10,11 @@ from models.ledger.bids import Bid
 from models.ledger.spots import KERNEL
 from models.ledger.state import Entry, LedgerState
 from models.ledger.verdicts import no_action
-from models.times import Micros
 
 if TYPE_CHECKING:
     from models.kernel.ledger import Deciding
-    from models.ledger.attribution import ResponseWindows
     from models.ledger.deciding import Decider
+    from models.ledger.forgetting import Forgetting
     from models.ledger.records import Recorder
 
 _TYPES = (LedgerState, OpenDecision, OpenOffer, Entry, Allocation)
@@ -24,21 +22,17 @@ _TYPES = (LedgerState, OpenDecision, OpenOffer, Entry, Allocation)
 
 def compiled_decision(
     decider: "Decider",
-    windows: "ResponseWindows",
+    forgetting: "Forgetting",
     recorder: "Recorder",
     digest: str,
-    remembered: tuple[Micros, Micros],
-    settle: Callable[[LedgerState], LedgerState],
 ) -> "Deciding | None":
     """Decisions of the kernel: each is None where the fold has to make it.
 
     Args:
       decider: The Python form, whose parts are compiled.
-      windows: How long offers can be answered.
+      forgetting: What is kept, and for how long.
       recorder: Writes the decisions.
       digest: The plan's.
-      remembered: How long contacts are, and how long those are that no limit needs.
-      settle: A state without what nothing can depend on any more.
 
     Returns:
       None where there is no kernel, or where volume constraints always have a say.
@@ -47,6 +41,7 @@ def compiled_decision(
     if kernel is None or plan.rounds is None or limits.table is None or decider.volumes is not None:
         return None
     suppressions, influences, bids = decider.suppressions, decider.influences, decider.bidding
+    windows, remembered = forgetting.windows, (forgetting.remembered, forgetting.remember)
     found: Deciding = kernel.Deciding(
         table=limits.table,
         rounds=plan.rounds,
@@ -63,7 +58,14 @@ def compiled_decision(
         ),
         influences=(influences.boosts, influences.pruned, influences.needed_until, influences.lasting),
         recorder=(recorder.decision, plan.fitting, no_action, digest),
-        contacts=(limits.row, limits.exempts, windows.silence, windows.open, windows.any_silence, settle),
+        contacts=(
+            limits.row,
+            limits.exempts,
+            windows.silence,
+            windows.open,
+            windows.any_silence,
+            forgetting.settled,
+        ),
         counted=(Counted.DUPLICATE, Counted.DECIDED),
         types=_TYPES,
     )

@@ -6,6 +6,7 @@ from models.gates import Gates
 from models.ledger.allocation import Allocation, Allocator
 from models.ledger.auctions import AuctionRound
 from models.ledger.bids import Auction, Bidding, Market, drawn
+from models.ledger.book import Book
 from models.ledger.bundles import Bundles
 from models.ledger.influences import Influences
 from models.ledger.limits import ContactLimits, Counts
@@ -13,7 +14,7 @@ from models.ledger.offering import Offering
 from models.ledger.refusals import Refusals
 from models.ledger.rounds import Round
 from models.ledger.spots import mask
-from models.ledger.state import Book, Kin, LedgerState
+from models.ledger.state import Kin, LedgerState
 from models.ledger.suppressions import NOTHING, Suppressions
 from models.ledger.tallies import Contacts, merged
 from models.ledger.verdicts import no_action

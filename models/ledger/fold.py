@@ -6,43 +6,34 @@ become feedback; so does silence, once the response window and the lateness hori
 
 from collections.abc import Callable, Sequence
 
-import msgspec
-
 from models.arbitration import Arbitration
-from models.erasure import CLOSED, ERASE, MEMORY_ERASED, mark_kept
+from models.erasure import ERASE, MEMORY_ERASED
 from models.folds import Counted, Output
 from models.gates import Gates
 from models.ledger.allocation import MEMORY_LOST, Allocation
+from models.ledger.answering import Answering
 from models.ledger.attribution import (
-    LABELS,
-    RELEASED,
     RESERVED,
-    Answered,
     OpenDecision,
     OpenOffer,
-    ResponseWindows,
-    after,
-    attribute,
-    contact_state,
 )
+from models.ledger.book import Book
 from models.ledger.compiled import compiled_decision
 from models.ledger.deciding import Decider
 from models.ledger.events import LedgerEvent, customer_of, decode_event, encode_event, order_key, time_of
+from models.ledger.forgetting import Forgetting
 from models.ledger.influences import Influences
 from models.ledger.limits import ContactLimits
-from models.ledger.records import Reasons, Recorder, feedback, unattributed
-from models.ledger.spots import Spot
-from models.ledger.state import Book, Entry, Kin, LedgerState, decode_state, encode_state, examine
+from models.ledger.records import Reasons, Recorder
+from models.ledger.state import Kin, LedgerState, decode_state, encode_state, examine
 from models.ledger.suppressions import Suppressions
-from models.ledger.tallies import Row
 from models.plan.expressions import compile_filters
 from models.plan.spec import PlanSpec
-from models.times import Micros, duration, micros
+from models.times import Micros, micros
 from models.volumes.quotes import Volumes
 from schemas.candidates import CandidateSet
-from schemas.common import OutcomeKind, Stage
+from schemas.common import Stage
 from schemas.decision import LedgerNote
-from schemas.feedback import Feedback
 from schemas.outcome import Outcome
 from schemas.signal import Signal
 
@@ -64,23 +55,15 @@ class LedgerFold:
         gates: Gates | None,
         volumes: Volumes | None,
     ) -> None:
-        self._late = duration(spec.session.late)
         self._keep = spec.contact.keep
         self._keep_ids = spec.dedupe.keep
         self._limits = ContactLimits(spec)
-        self._remember = duration(spec.contact.remember) if spec.contact.remember else 0
-        self._remembered = max(self._limits.longest, self._remember)
-        self._mark_kept = mark_kept(spec)
-        self._suppressions = Suppressions(spec)
-        self._influences = Influences(spec)
-        self._volumes = volumes
-        self._decider = Decider(spec, self._limits, self._suppressions, self._influences, gates, volumes)
-        self._windows = ResponseWindows(spec, remembered=self._limits.longest or self._late)
+        self._suppressions, influences = Suppressions(spec), Influences(spec)
+        self._decider = Decider(spec, self._limits, self._suppressions, influences, gates, volumes)
+        self._forgetting = Forgetting(spec, self._limits, self._suppressions, influences)
+        self._answering = Answering(self._limits, self._suppressions, influences, volumes, self._forgetting)
         self._recorder = Recorder(spec, digest, Arbitration.of(spec), rules, reasons)
-        remembered = (self._remembered, self._remember)
-        self.compiled = compiled_decision(
-            self._decider, self._windows, self._recorder, digest, remembered, self._settled
-        )
+        self.compiled = compiled_decision(self._decider, self._forgetting, self._recorder, digest)
         """Decisions of the kernel, which knows what nearly all are; None where it is not built."""
         rules_on_signals = [spec.contact.suppressions[index].signal for index in self._suppressions.signals]
         texts = [text for text in rules_on_signals if text is not None]
@@ -121,11 +104,11 @@ class LedgerFold:
         Nothing that contact policy governs is offered until all that may have been lost would be forgotten anyway.
         The loss is noted as the first change, so that a replay loses as much.
         """
-        until = at + max(self._limits.longest, self._suppressions.longest) + self._late
+        until = at + max(self._limits.longest, self._suppressions.longest) + self._forgetting.late
         book = Book(LedgerState())
-        book.clock, book.lost_until, book.forgotten = at, until, at + self._late
+        book.clock, book.lost_until, book.forgotten = at, until, at + self._forgetting.late
         book.note(MEMORY_LOST, at, MEMORY_LOST, MEMORY_LOST)
-        return book.close(self._due(book))
+        return book.close(self._forgetting.due(book))
 
     def erased(self, at: Micros) -> LedgerState:
         """The state to go on with once the customer was erased at `at`: it fails closed.
@@ -137,7 +120,7 @@ class LedgerFold:
         book.clock = book.forgotten = book.erased = at
         book.since = at + 1
         book.note(MEMORY_ERASED, at, MEMORY_ERASED, MEMORY_ERASED)
-        return book.close(self._due(book))
+        return book.close(self._forgetting.due(book))
 
     def step(
         self, state: LedgerState, event: LedgerEvent, kin: Kin | None = None
@@ -167,13 +150,13 @@ class LedgerFold:
         if isinstance(event, CandidateSet):
             outputs = self._decide(book, event, at, kin)
         elif isinstance(event, Outcome):
-            outputs = self._attribute(book, event, at)
+            outputs = self._answering.attribute(book, event, at)
         else:
             outputs = self._note(book, event, at)
         if book.sequence == state.sequence:
             return state, outputs
-        self._prune(book)
-        return book.close(self._due(book)), outputs
+        self._forgetting.prune(book)
+        return book.close(self._forgetting.due(book)), outputs
 
     def noted(self, state: LedgerState, note: LedgerNote, customer_id: str) -> LedgerState:
         """The state after a change by a signal, as a record tells of it: what a replay has instead of the signal.
@@ -190,9 +173,11 @@ class LedgerFold:
         book = Book(state)
         book.customer_id, book.clock = customer_id, max(book.clock, at)
         book.note(note.signal_id, at, note.rule, note.action, note.unit)
-        book.pauses = self._suppressions.trigger(book.pauses, index, note.unit, at, book.clock - self._late)
-        self._prune(book)
-        return book.close(self._due(book))
+        book.pauses = self._suppressions.trigger(
+            book.pauses, index, note.unit, at, book.clock - self._forgetting.late
+        )
+        self._forgetting.prune(book)
+        return book.close(self._forgetting.due(book))
 
     def ledger_of(self, state: LedgerState) -> LedgerState:
         """The ledger itself: for those who take `DecideFold` or this one."""
@@ -214,11 +199,11 @@ class LedgerFold:
             return state, []
         outputs: list[Output] = []
         book = Book(state)
-        while (due := self._next_silence(book)) is not None and due <= now:
-            outputs += self._silent(book, due)
-        if due is None and self._forgettable(book) <= now:
+        while (due := self._forgetting.next_silence(book)) is not None and due <= now:
+            outputs += self._answering.silent(book, due)
+        if due is None and self._forgetting.forgettable(book) <= now:
             return self.initial(), outputs
-        return book.close(self._due(book)), outputs
+        return book.close(self._forgetting.due(book)), outputs
 
     def order(self, event: LedgerEvent) -> tuple[Micros, int, str]:
         """Event time; signals, each before the candidates it led to; then outcomes; by id."""
@@ -267,64 +252,20 @@ class LedgerFold:
             item = book.spot(placed.row.key)
             propensity = candidates.propensities[placed.action]
             offers.append(OpenOffer(item, propensity, RESERVED, False, placed.follows))
-            self._contacted(book, at, item, placed.row)
+            self._forgetting.contacted(book, at, item, placed.row)
         if offers:
             origin = book.origin(self._recorder.origin(candidates))
             decision_id = candidates.request.decision_id
             book.add_open(OpenDecision(at, decision_id, origin, tuple(offers)), self._keep)
-
-    def _contacted(self, book: Book, made: Micros, item: int, row: Row, *, committed: bool = False) -> None:
-        """Keep a contact if a limit needs it; that one is not kept, for plans to come, if a limit could."""
-        if row.need:
-            book.add_contact(made, item, committed=committed)
-        elif not self._limits.exempts(row):
-            book.miss_contact(made, item)
-
-    def _attribute(self, book: Book, outcome: Outcome, at: Micros) -> list[Output]:
-        spots = [row.spot for row in self._limits.rows(book.spots)]
-        found = attribute(outcome, at, book.open, spots.__getitem__, self._windows)
-        if isinstance(found, str):
-            if book.erased is not None:  # for all we know it answers an offer from before the erasure
-                return [Counted.OBSERVED]
-            return [unattributed(outcome, found), Counted.DEAD]
-        entry = book.enter(at)
-        made = book.open[found.decision]
-        offer = made.offers[found.offer]
-        contact = after(offer.contact, outcome.kind)
-        self._answer(book, found, contact, labelled=outcome.kind in LABELS)
-        self._trigger(book, outcome.kind, self._spot(book, offer), at)
-        answer = self._feedback(book, made, found.offer, outcome.kind, at, contact, entry, outcome)
-        return [answer, Counted.OBSERVED]
-
-    def _answer(self, book: Book, found: Answered, contact: int, *, labelled: bool) -> None:
-        """Move the contact of an open offer to its new state."""
-        made = book.open[found.decision]
-        offer = made.offers[found.offer]
-        if contact == RELEASED != offer.contact:
-            book.remove_contact(made.at, offer.item)
-        elif offer.contact == RELEASED != contact:
-            row = self._limits.row(book.spots[offer.item])
-            self._contacted(book, made.at, offer.item, row, committed=True)
-        elif offer.contact == RESERVED != contact:
-            book.commit_contact(made.at, offer.item)
-        if self._volumes is not None and not offer.follows:
-            self._count(self._volumes, made.at, self._spot(book, offer), offer.contact, contact)
-        changed = OpenOffer(offer.item, offer.propensity, contact, offer.labelled or labelled, offer.follows)
-        book.replace_offer(found.decision, found.offer, changed)
-
-    def _count(self, volumes: Volumes, made: Micros, spot: Spot, before: int, contact: int) -> None:
-        """Tell the capacity that all share of a contact that came to nothing, or was made after all."""
-        if contact == RELEASED != before:
-            volumes.release(made, spot)
-        elif before == RELEASED != contact:
-            volumes.take(made, spot)
 
     def _note(self, book: Book, signal: Signal, at: Micros) -> list[Output]:
         if self._matches is None:
             return []
         for index, unit, action in self._suppressions.by_signal(signal, self._matches(signal)):
             book.note(signal.signal_id, at, self._suppressions.ids[index], action, unit)
-            book.pauses = self._suppressions.trigger(book.pauses, index, unit, at, book.clock - self._late)
+            book.pauses = self._suppressions.trigger(
+                book.pauses, index, unit, at, book.clock - self._forgetting.late
+            )
         return []
 
     def _erase(self, book: Book, at: Micros) -> tuple[LedgerState, list[Output]]:
@@ -333,141 +274,4 @@ class LedgerFold:
         So every change of the ledger is recorded, its end included. The mark is not before anything known.
         """
         mark = max(at, book.clock, book.forgotten)
-        outputs: list[Output] = [
-            self._closed(book, made, index, mark)
-            for made in book.open
-            for index, offer in enumerate(made.offers)
-            if self._silence_due(book, made, offer) is not None
-        ]
-        return self.erased(mark), outputs
-
-    def _closed(self, book: Book, made: OpenDecision, index: int, at: Micros) -> Feedback:
-        """No answer will come. It says nothing of the offer, and gives no contact back."""
-        contact, entry = made.offers[index].contact, book.enter(at)
-        said = self._feedback(book, made, index, OutcomeKind.EXPIRED, at, contact, entry)
-        return msgspec.structs.replace(said, feedback_id=f"{made.decision_id}:{index + 1}:{CLOSED}")
-
-    def _trigger(self, book: Book, kind: OutcomeKind, spot: Spot, at: Micros) -> None:
-        """Let an outcome pause actions and move priorities."""
-        book.marks = self._influences.noted(book.marks, kind, spot, at)
-        for index, unit, _ in self._suppressions.by_outcome(kind, spot):
-            book.pauses = self._suppressions.trigger(book.pauses, index, unit, at, book.clock - self._late)
-
-    def _silent(self, book: Book, due: Micros) -> list[Output]:
-        """Feedback for the offers whose time is up at `due`; later outcomes no longer reach them."""
-        return [
-            self._unanswered(book, Answered(position, index), due - self._late - 1)
-            for position, made in enumerate(book.open)
-            for index, offer in enumerate(made.offers)
-            if self._silence_due(book, made, offer) == due
-        ]
-
-    def _unanswered(self, book: Book, found: Answered, at: Micros) -> Feedback:
-        """Silence is the answer; or, where it means that the offer was never seen, says that and nothing more."""
-        made = book.open[found.decision]
-        offer = made.offers[found.offer]
-        spot = self._spot(book, offer)
-        unseen = self._windows.gives_back(spot.channel, offer.contact)
-        contact = RELEASED if unseen else after(offer.contact, OutcomeKind.NO_RESPONSE)
-        entry = book.enter(at)
-        self._answer(book, found, contact, labelled=not unseen)
-        if not unseen:
-            self._trigger(book, OutcomeKind.NO_RESPONSE, spot, at)
-        said = self._feedback(book, made, found.offer, OutcomeKind.NO_RESPONSE, at, contact, entry)
-        return msgspec.structs.replace(said, label=None) if unseen else said
-
-    def _feedback(
-        self,
-        book: Book,
-        made: OpenDecision,
-        position: int,
-        kind: OutcomeKind,
-        at: Micros,
-        contact: int,
-        entry: Entry,
-        outcome: Outcome | None = None,
-    ) -> Feedback:
-        return feedback(
-            made,
-            position,
-            self._spot(book, made.offers[position]),
-            book.origins[made.origin],
-            book.customer_id,
-            kind=kind,
-            at=at,
-            contact=contact_state(contact),
-            entry=entry,
-            outcome=outcome,
-        )
-
-    def _spot(self, book: Book, offer: OpenOffer) -> Spot:
-        return self._limits.row(book.spots[offer.item]).spot
-
-    def _silence_due(self, book: Book, made: OpenDecision, offer: OpenOffer) -> Micros | None:
-        """When the silence on an offer is an answer: not if it was answered, nor if it never arrived."""
-        if offer.labelled or offer.contact == RELEASED:
-            return None
-        window = self._windows.silence(self._spot(book, offer).channel)
-        return None if window is None else made.at + window + self._late + 1
-
-    def _closes(self, book: Book, made: OpenDecision) -> Micros:
-        """Until when outcomes are attributed to any offer of a decision."""
-        return made.at + max(self._windows.open(self._spot(book, offer).channel) for offer in made.offers)
-
-    def _prune(self, book: Book) -> None:
-        """Forget what no event within the lateness horizon can depend on."""
-        settled = book.clock - self._late
-        before = len(book.open) + len(book.times)
-        book.forget_contacts(settled - self._remembered)
-        if book.open and book.open[0].at + self._windows.shortest < settled:
-            surely = settled - self._windows.shortest
-            book.open = [
-                made for made in book.open if made.at >= surely or self._closes(book, made) >= settled
-            ]
-        if book.pauses:
-            book.pauses = self._suppressions.pruned(book.pauses, settled)
-        if book.marks:
-            book.marks = self._influences.pruned(book.marks, settled)
-        if book.erased is not None and book.erased + self._mark_kept < settled:
-            book.erased = None
-        if len(book.open) + len(book.times) < before:
-            book.compact()
-
-    def _settled(self, state: LedgerState) -> LedgerState:
-        """The state without what no event can depend on."""
-        book = Book(state)
-        self._prune(book)
-        return book.close(self._due(book))
-
-    def _due(self, book: Book) -> Micros:
-        silence = self._next_silence(book)
-        return self._forgettable(book) if silence is None else silence
-
-    def _next_silence(self, book: Book) -> Micros | None:
-        soonest = None
-        for made in book.open if self._windows.any_silence else ():
-            if soonest is not None and made.at + self._windows.shortest + self._late >= soonest:
-                break
-            for offer in made.offers:
-                due = self._silence_due(book, made, offer)
-                if due is not None and (soonest is None or due < soonest):
-                    soonest = due
-        return soonest
-
-    def _forgettable(self, book: Book) -> Micros:
-        """When no event can depend on anything in the book any more."""
-        # Of what this plan forgot itself it needs nothing more.
-        needed = [0, book.clock, book.lost_until, book.forgotten + self._remembered]
-        if book.pauses:
-            needed.append(self._suppressions.needed_until(book.pauses))
-        if book.marks:
-            needed.append(self._influences.needed_until(book.marks))
-        if book.times:
-            needed.append(book.times[-1] + self._remembered)
-        if book.erased is not None:
-            needed.append(book.erased + self._mark_kept)
-        for item, at in book.gaps.items():
-            needed.append(at + max(self._limits.row(book.spots[item]).need, self._remember))
-        if book.open:
-            needed.append(book.open[-1].at + self._windows.longest)
-        return max(needed) + self._late + 1
+        return self.erased(mark), self._answering.closed(book, mark)

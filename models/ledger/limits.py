@@ -27,7 +27,7 @@ from schemas.common import Stage
 if TYPE_CHECKING:
     from models.kernel.ledger import Counts as CompiledCounts
     from models.kernel.ledger import Table
-    from models.ledger.state import Book
+    from models.ledger.book import Book
 
 MOST_ROWS = 65_536
 """Rows kept at hand; there are only as many as the plan has spots, and retired ones."""

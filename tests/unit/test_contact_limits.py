@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ledger_bank import ACTIONS, START, Customer, day, plan, verdicts
 
+from models.ledger.book import Book
 from models.ledger.spots import in_scope, plan_spots
-from models.ledger.state import Book, LedgerState
+from models.ledger.state import LedgerState
 from models.times import DAY, HOUR, MINUTE, duration
 from schemas import OutcomeKind
 

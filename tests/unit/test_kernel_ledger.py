@@ -14,9 +14,10 @@ from test_contact_policy import LIMITS, SUPPRESSIONS, WEIGHTS, choices, happenin
 
 from models.kernel import SWITCH, find
 from models.ledger.attribution import OpenDecision, OpenOffer
+from models.ledger.book import Book
 from models.ledger.limits import ContactLimits
 from models.ledger.spots import KERNEL, Spot, plan_spots
-from models.ledger.state import Book, LedgerState, pointing
+from models.ledger.state import LedgerState, pointing
 from models.ledger.suppressions import Pause, Suppressions
 from models.ledger.tallies import Contacts
 
