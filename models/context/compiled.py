@@ -10,7 +10,6 @@ from models.experiments.arms import NBA
 from models.folds import Counted, Output
 from models.kernel import find
 from models.plan.expressions import filters_by_type
-from models.plan.spec import PlanSpec
 from models.times import CONTEXT_KERNEL, NEVER, Micros
 from schemas import ContextSnapshot, DecisionRequest, Direction, SessionContext, SessionSummary, Signal
 from schemas.session import FeatureValue, TypeCount
@@ -51,7 +50,7 @@ def compiled_step(fold: "ContextFold", profile: str, reserved: frozenset[str]) -
         max_open=MAX_OPEN,
         by_declared=fold.rules.declared,
         limited=fold.rules.declared and fold.rules.longest is not None,
-        forgets=fold.forget is not None,
+        forgets=fold.ends.forget is not None,
         looks=fold.looks,
         types=_TYPES,
         observed=Counted.OBSERVED,
@@ -67,11 +66,11 @@ def compiled_step(fold: "ContextFold", profile: str, reserved: frozenset[str]) -
         of_others=kernel.Filter(of_others, of_others.__code__.co_names),
         triggers=fold.triggers,
         all_triggers=spec.triggers,
-        arm=fold.arms.arm if fold.arms.arms else None,
+        arm=fold.requests.arms.arm if fold.requests.arms.arms else None,
         nobody=NBA,
         inbound=Direction.INBOUND,
-        place_directions=fold.place_directions,
-        channel_directions=fold.channel_directions,
+        place_directions=fold.requests.place_directions,
+        channel_directions=fold.requests.channel_directions,
         feeds=program.feeds.suppressing(len(signals)),
         values=program.values,
     ).step
@@ -88,9 +87,9 @@ def compiled_expire(fold: "ContextFold") -> Expire | None:
     if kernel is None or program.feeds is None or not isinstance(program.session_values, kernel.Values):
         return None
     expire: Expire = kernel.Ends(
-        silence=fold.silence,
+        silence=fold.ends.silence,
         late=fold.late,
-        forget=fold.forget,
+        forget=fold.ends.forget,
         ever=EVER,
         never=NEVER,
         initial=fold.initial(),
@@ -103,14 +102,3 @@ def compiled_expire(fold: "ContextFold") -> Expire | None:
         columns=program.session_columns,
     ).expire
     return expire
-
-
-def directions(spec: PlanSpec) -> tuple[dict[str, Direction], dict[str, Direction]]:
-    """Who opens the conversation, by placement that has a channel of its own, and by channel."""
-    by_channel = {name: channel.direction for name, channel in spec.channels.items()}
-    by_place = {
-        name: by_channel.get(place.channel, Direction.INBOUND)
-        for name, place in spec.placements.items()
-        if place.channel
-    }
-    return by_place, by_channel

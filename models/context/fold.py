@@ -9,17 +9,18 @@ Forgetting: an `erase` signal drops everything but its time, however late it com
 changes nothing any more. Where the plan says `session.forget`, so does silence of that length, and leaves nothing.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
-from models.context.compiled import Expire, Step, compiled_expire, compiled_step, directions
+from models.context.compiled import Expire, Step, compiled_expire, compiled_step
+from models.context.ending import Ends, erased_last
 from models.context.profile import NO_FACTS, customer_of, decode_facts, merge_profile, too_long
-from models.context.sessions import Arrival, Joined, OpenSession, SessionRules, Starts
+from models.context.refusals import Refusals
+from models.context.requests import Requests
+from models.context.sessions import Arrival, Joined, SessionRules, Starts
 from models.context.state import (
-    EVER,
     ContextState,
     Event,
     decode_event,
@@ -27,29 +28,23 @@ from models.context.state import (
     encode_event,
     encode_state,
 )
-from models.erasure import ERASE, mark_kept
-from models.experiments.arms import Arms
-from models.features import NOTHING, FeatureProgram, FeatureTable, Slots
+from models.erasure import ERASE
+from models.features import NOTHING, FeatureProgram, FeatureTable
 from models.features.memory import holds
 from models.folds import Counted, Noticed, Output
-from models.identity import FINGERPRINT_BYTES, decision_id, fingerprint
+from models.identity import FINGERPRINT_BYTES, fingerprint
 from models.observability import heartbeats
 from models.plan.expressions import Filters, Triggers, compile_filters, compile_triggers
 from models.plan.facts import customer_facts
-from models.plan.spec import PlanSpec, TriggerSpec
-from models.times import NEVER, Micros, duration, micros, moment
-from schemas import ContextSnapshot, DeadLetter, DecisionRequest, Direction, Outcome, Reason, Signal
+from models.plan.spec import PlanSpec
+from models.times import Micros, duration, micros, moment
+from schemas import DeadLetter, Outcome, Reason, Signal
 
 PROFILE = "profile"
 """The signal type that is news about the customer and no behaviour."""
 
 _RESERVED = frozenset({heartbeats.TYPE, ERASE})
 """Signal types that are no behaviour and no news, but orders to the fold."""
-
-_STEP = "BuildSessionContext"
-
-
-_to_json = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,12 +54,6 @@ class ContextFold:
     spec: PlanSpec
     digest: str
     late: Micros
-    silence: Micros
-    """How long after its last event a session ends."""
-    forget: Micros | None
-    """How long after their last event a customer is forgotten; None: never."""
-    mark_kept: Micros
-    """How long the mark of an erasure is needed, by events in time."""
     rules: SessionRules
     program: FeatureProgram
     triggers: Triggers
@@ -73,9 +62,9 @@ class ContextFold:
     suppressing: Filters
     suppresses: bool
     declared: frozenset[str]
-    arms: Arms
-    place_directions: dict[str, Direction]
-    channel_directions: dict[str, Direction]
+    refusals: Refusals
+    requests: Requests
+    ends: Ends
     fast: Step | None = None
     """The kernel's step, which knows what nearly all events are."""
     fast_expire: Expire | None = None
@@ -92,24 +81,21 @@ class ContextFold:
         program = FeatureProgram.of(spec)
         rules, late = SessionRules.of(spec, program, digest), duration(spec.session.late)
         signals = [each.signal for each in spec.contact.suppressions if each.signal is not None]
-        by_place, by_channel = directions(spec)
+        declared = frozenset(customer_facts(spec))
         fold = cls(
             spec=spec,
             digest=digest,
             late=late,
-            silence=rules.gap + late + 1,
-            forget=duration(spec.session.forget) if spec.session.forget else None,
-            mark_kept=mark_kept(spec),
             rules=rules,
             program=program,
             triggers=compile_triggers(spec),
             looks=any("customer" in trigger.when for trigger in spec.triggers),
             suppressing=compile_filters(signals, spec),
             suppresses=bool(signals),
-            declared=frozenset(customer_facts(spec)),
-            arms=Arms.of(spec),
-            place_directions=by_place,
-            channel_directions=by_channel,
+            declared=declared,
+            refusals=Refusals(rules, late, declared),
+            requests=Requests(spec, digest, program),
+            ends=Ends(spec, program, rules),
         )
         return replace(fold, fast=compiled_step(fold, PROFILE, _RESERVED), fast_expire=compiled_expire(fold))
 
@@ -138,7 +124,7 @@ class ContextFold:
         mark = fingerprint(f"{kind}{event_id}")
         if holds(state.recent, mark):
             return state, [Counted.DUPLICATE]
-        refusal = self._refusal(state, event, at)
+        refusal = self.refusals.of(state, event, at)
         if refusal is not None:
             state, told = self._told_late(state, event, at, mark, refusal)
             return state, [*told, refusal, Counted.DEAD]
@@ -147,40 +133,13 @@ class ContextFold:
         return self._take_signal(self._noted(state, event, at, mark), event, at)
 
     def deadline(self, state: ContextState) -> Micros | None:
-        """When the next session ends; without sessions, when no window reaches any event any more, or nothing stays."""
-        sessions = state.sessions
-        if sessions:
-            first = sessions[0].last_at
-            return (first if len(sessions) == 1 else min([each.last_at for each in sessions])) + self.silence
-        reach, over = self._reach(state), self._over(state)
-        if reach is None or over is None:
-            return over if reach is None else reach
-        return min(reach, over)
+        """When the next session ends, or everything is forgotten that no event can need."""
+        return self.ends.deadline(state)
 
     def expire(self, state: ContextState, now: Micros) -> tuple[ContextState, list[Output]]:
         """End the sessions that are due, in the order of their starts; forget what no window reaches, or everything."""
         done = self.fast_expire(state, now) if self.fast_expire is not None else None
-        return self._expire_in_python(state, now) if done is None else done
-
-    def _expire_in_python(self, state: ContextState, now: Micros) -> tuple[ContextState, list[Output]]:
-        """`expire` in Python."""
-        if state.clock == EVER:  # the ledger beside it may have to wait for longer
-            return state, []
-        due = [session for session in state.sessions if session.last_at + self.silence <= now]
-        if state.sessions and not due:  # as it is mostly, beside a ledger that has more to do
-            later = now != NEVER and now > state.clock
-            return _at(state, now, state.sessions, state.series) if later else state, []
-        ended = self._ended(state, due)
-        open_still = tuple([session for session in state.sessions if session not in due]) if due else ()
-        if not open_still and (over := self._over(state)) is not None and over <= now:
-            return self.initial(), ended
-        clock, series = state.clock if now == NEVER else max(state.clock, now), state.series
-        reach = None if open_still else self._reach(state)
-        if reach is not None and reach <= now:
-            series = self.program.forget(series)
-        if due or clock != state.clock or series is not state.series:
-            state = _at(state, clock, open_still, series)
-        return state, ended
+        return self.ends.expire(state, now) if done is None else done
 
     def order(self, event: Event) -> tuple[Micros, int, str]:
         """Event time, signals before outcomes, id."""
@@ -230,20 +189,6 @@ class ContextFold:
         customer = customer_of(state.facts)
         return self.program.values(at, event, customer, place, slots, slots, state.series, state.series)
 
-    def _reach(self, state: ContextState) -> Micros | None:
-        """When no window reaches any event of the series any more, late ones included."""
-        reach = self.program.forgettable_at(state.series) if state.series else None
-        return None if reach is None else reach + self.late + 1
-
-    def _over(self, state: ContextState) -> Micros | None:
-        """When nothing has to be remembered of the customer: neither an erasure, nor anything else for so long."""
-        mark = _erased_last(state)
-        if mark is not None:
-            return mark + self.mark_kept + self.late + 1
-        if self.forget is None or not state.sequence:
-            return None
-        return (state.clock if state.seen is None else state.seen) + self.forget + self.late + 1
-
     def _erase(self, state: ContextState, erasure: Signal, at: Micros) -> tuple[ContextState, list[Output]]:
         """Forget the customer, and have the ledger do so: all that was known when the erasure came, late or not.
 
@@ -279,32 +224,9 @@ class ContextFold:
 
     def _seen(self, state: ContextState, at: Micros) -> Micros | None:
         """The latest event time with one more event, where it has to be known."""
-        if self.forget is None:
+        if self.ends.forget is None:
             return None
         return max(state.clock if state.seen is None else state.seen, at)
-
-    def _refusal(self, state: ContextState, event: Event, at: Micros) -> DeadLetter | None:
-        """Why the event cannot be taken in, if it cannot."""
-        if at < state.clock - self.late:
-            return _dead(
-                event,
-                Reason.TOO_LATE,
-                "$.occurred_at: older than the customer's newest event by more than session.late",
-            )
-        if isinstance(event, Outcome):
-            return None
-        if event.profile and (key := too_long(event.profile)) is not None:
-            place = f"$.profile.{key}" if key in self.declared else "$.profile"
-            return _dead(event, Reason.OUT_OF_RANGE, f"{place}: longer than a fact may be")
-        name = self.rules.declared_id(event)
-        if self.rules.longest is None or name is None:
-            return None
-        started = Starts(state.starts).of(name)
-        if started is None or at <= started + self.rules.longest:
-            return None
-        return _dead(
-            event, Reason.TOO_LATE, "$.session_id: its session started more than session.longest before"
-        )
 
     def _told_late(
         self, state: ContextState, event: Event, at: Micros, mark: bytes, refusal: DeadLetter
@@ -356,7 +278,7 @@ class ContextFold:
     def _take_outcome(
         self, state: ContextState, outcome: Outcome, at: Micros, mark: bytes
     ) -> tuple[ContextState, list[Output]]:
-        if _erased_last(state) is not None:  # it answers what was erased: nothing since has asked
+        if erased_last(state) is not None:  # it answers what was erased: nothing since has asked
             recent = self._remembered(state.recent, mark)
             return msgspec.structs.replace(state, recent=recent), [Counted.OBSERVED]
         state = self._noted(state, outcome, at, mark)
@@ -383,89 +305,13 @@ class ContextFold:
         joined = self.rules.join(state.sessions, arrival, state.opened + 1)
         series = self.program.roll(state.series, signal, matches, at, tie, settled)
         new = _moved(state, joined, series)
-        outputs = self._ended(new, joined.evicted)
+        outputs = self.ends.ended(new, joined.evicted)
         if self.suppresses and any(self.suppressing(signal)):
             outputs.append(signal)
         if not asks:
             return new, [*outputs, Counted.OBSERVED]
-        context = self._snapshot(new, signal, at, joined, customer, state.series)
-        return new, [*outputs, self._request(signal, trigger, context)]
-
-    def _snapshot(
-        self,
-        state: ContextState,
-        signal: Signal,
-        at: Micros,
-        joined: Joined,
-        customer: dict[str, Any],
-        earlier: Slots,
-    ) -> ContextSnapshot:
-        session = joined.session
-        place = session.started_at, session.number
-        features = self.program.values(
-            at, signal, customer, place, session.slots, joined.before, state.series, earlier
-        )
-        return ContextSnapshot(
-            sequence=state.sequence, session=session.summary(), customer=customer, features=features
-        )
-
-    def _request(
-        self, signal: Signal, trigger: TriggerSpec | None, context: ContextSnapshot
-    ) -> DecisionRequest:
-        placements = trigger.placements if trigger else signal.placements
-        return DecisionRequest(
-            decision_id=decision_id(signal.signal_id, self.digest),
-            signal_id=signal.signal_id,
-            customer_id=signal.customer_id,
-            requested_at=signal.occurred_at,
-            brand=signal.brand,
-            channel=signal.channel,
-            direction=self._direction(signal, placements[0]),
-            placements=placements,
-            trigger=trigger.id if trigger else None,
-            page=signal.page,
-            attributes=signal.attributes,
-            context=context,
-            plan_digest=self.digest,
-            trace=signal.trace,
-            household_id=signal.household_id,
-            arm=self.arms.arm(signal.customer_id, signal.occurred_at),
-        )
-
-    def _direction(self, signal: Signal, placement: str) -> Direction:
-        """Of the channel that the first placement belongs to."""
-        found = self.place_directions.get(placement)
-        return found or self.channel_directions.get(signal.channel, Direction.INBOUND)
-
-    def _ended(self, state: ContextState, sessions: Sequence[OpenSession]) -> list[Output]:
-        if not sessions:
-            return []
-        customer = customer_of(state.facts)
-        return [self.rules.end(session, state.customer_id, customer) for session in sessions]
-
-
-def _erased_last(state: ContextState) -> Micros | None:
-    """The mark of the customer's erasure, if nothing was taken in since."""
-    return None if state.sequence else state.erased
-
-
-def _at(
-    state: ContextState, clock: Micros, sessions: tuple[OpenSession, ...], series: dict[int, Any]
-) -> ContextState:
-    """The state at a later clock, with these sessions and series."""
-    return ContextState(
-        state.customer_id,
-        clock,
-        state.sequence,
-        state.opened,
-        state.recent,
-        state.facts,
-        sessions,
-        series,
-        state.starts,
-        state.erased,
-        state.seen,
-    )
+        context = self.requests.snapshot(new, signal, at, joined, customer, state.series)
+        return new, [*outputs, self.requests.request(signal, trigger, context)]
 
 
 def _moved(state: ContextState, joined: Joined, series: dict[int, Any]) -> ContextState:
@@ -482,15 +328,4 @@ def _moved(state: ContextState, joined: Joined, series: dict[int, Any]) -> Conte
         state.starts,
         state.erased,
         state.seen,
-    )
-
-
-def _dead(event: Event, reason: Reason, detail: str) -> DeadLetter:
-    return DeadLetter.of(
-        _to_json(event),
-        reason=reason,
-        step=_STEP,
-        detail=detail,
-        occurred_at=event.occurred_at,
-        customer_id=event.customer_id,
     )
