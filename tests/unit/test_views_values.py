@@ -262,6 +262,39 @@ def test_the_funnel_narrows_to_what_is_offered():
     ]
 
 
+def test_of_a_decision_that_was_made_twice_the_funnel_counts_the_first():
+    def removed(rule, *actions, stage="Applicability"):
+        return {"removed": [{"stage": stage, "rule": rule, "actions": actions}]}
+
+    later = decision("d", ledger_sequence=9, ranked=[candidate("isa", 1)], **removed("later", "a"))
+    first = decision(
+        "d", ledger_sequence=2, ranked=[candidate("loan", 1, "Arbitration")], **removed("first", "b")
+    )
+    other = decision("e", **removed("first", "b", "c"))
+    next_day = decision("e", hours=24, **removed("first", "b"))
+    sql = "SELECT day, stage, rule, candidates, decisions FROM funnel_rules ORDER BY day, stage"
+    found = ask("funnel_rules", later, first, other, first, next_day, sql=sql)
+    assert some(found, "day", "stage", "rule", "candidates", "decisions") == [
+        (MONDAY, "Applicability", "first", 3, 2),
+        (MONDAY, "Arbitration", None, 1, 1),
+        (TUESDAY, "Applicability", "first", 1, 1),
+    ]
+
+
+def test_a_rule_that_takes_an_action_and_treatments_of_another_is_in_one_decision():
+    both = decision(
+        "d",
+        ranked=[
+            candidate("isa", 1, "Eligibility", rule="care"),
+            candidate("loan", 2, "Eligibility", rule="care"),
+        ],
+        removed=[{"stage": "Eligibility", "rule": "care", "actions": ["card"]}],
+    )
+    for made in ((both,), (both, both)):
+        [row] = ask("funnel_rules", *made)
+        assert (row["candidates"], row["decisions"]) == (3, 1)
+
+
 def test_exploration_is_another_than_the_best_ranked_of_the_contenders():
     ranked = [candidate("isa", 1), candidate("loan", 2), candidate("card", 3)]
     chance = {"sampled": 0.2, "contenders": [1, 2], "probability": 0.5}
