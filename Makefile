@@ -17,12 +17,13 @@ help: ## Show what can be made
 setup: .venv/.installed ## Make the virtual environment from the lock file
 
 .venv/.installed: requirements-bootstrap.lock requirements-dev.lock pyproject.toml $(wildcard */kernel/*.pyx */kernel/*.pxi)
-	@echo "Setting up .venv (once) ..."
+	@echo "Setting up .venv (once): packages ..."
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 13) else "Nextbeam needs Python 3.11 or 3.12, this is %d.%d; set PYTHON=/path/to/python3.11" % v)'
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
 	@$(BIN)/uv pip install --quiet --native-tls --python $(BIN)/python --compile-bytecode --require-hashes -r requirements-dev.lock \
 	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@echo "Setting up .venv (once): compiling parts of the decision, where there is a C compiler; this takes longest ..."
 	@DIST_EXTRA_CONFIG="$(CURDIR)/scripts/kernel/parallel.cfg" $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 

@@ -100,7 +100,10 @@ def _beside(offer: Offer) -> Iterator[str]:
 def _not_offered(decision: Decision, whys: Mapping[str, str]) -> Iterator[str]:
     ranked = [c for c in decision.ranked if c.stage != Stage.OUTPUT]
     total = len(ranked) + sum(len(r.actions) for r in decision.removed)
-    yield f"Why not the other {total} actions:"
+    if not total:
+        yield "The plan has no other action."
+        return
+    yield "Why not the other action:" if total == 1 else f"Why not the other {total} actions:"
     for stage, removals in groupby(decision.removed, key=lambda r: r.stage):
         yield f"  {STAGES[stage].full}"
         for removal in removals:

@@ -34,7 +34,7 @@ STAGES: Mapping[Stage, StageWords] = MappingProxyType(
             "channel stopped by hand", "channel or treatment stopped (kill switch)"
         ),
         Stage.TREATMENT_ELIGIBILITY: StageWords(
-            "no consent for the channel", "not in this channel (consent, rules of treatments)"
+            "not in this channel", "not in this channel (consent, rules of treatments)"
         ),
         Stage.CHANNEL_AVAILABILITY: StageWords("quiet hours", "not at this hour (quiet hours)"),
         Stage.ACTION_SUPPRESSIONS: StageWords("rested", "paused after earlier responses (suppression)"),

@@ -1,11 +1,11 @@
 """`nextbeam`: decide, explain, ask, simulate and import from the shell."""
 
 import argparse
+import io
 import logging
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.cli_audit import add_audit
@@ -21,6 +21,8 @@ from pipelines.commands import Command, add_command
 from pipelines.flags import Config, add_arguments
 from pipelines.lean import leave, quick_imports, suits
 from pipelines.locate import UsageError, find_plan, out_folder, run_folder
+from pipelines.refusals import refused
+from pipelines.stopping import terminable
 
 if TYPE_CHECKING:
     from pipelines.commands import Commands
@@ -39,6 +41,19 @@ The tables are decisions, feedback, sessions, dead_letters and plan_limits; docs
 e.g. cap_breaches, revenue and calibration. The SQL is BigQuery's and runs there as it is."""
 
 
+SIMULATE_EXAMPLE = """example:
+  nextbeam simulate --customers 2000 --days 7 --out out/week
+
+DIR gets signals.jsonl, outcomes.jsonl, manifest.json and truth/: what no pipeline can see, e.g. how likely each
+customer was to accept. Files of these names are replaced."""
+
+IMPORT_EXAMPLE = """example:
+  nextbeam import events.csv --mapping snowplow_web --out signals.jsonl
+
+Outcomes that the mapping makes go to a file beside SIGNALS; rows that can be neither go to another, each with its
+reason. Exit 1: none of the rows could be used."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 is done, 1 is done with a finding, 2 is a question we could not answer."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -47,6 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     args, rest = parser.parse_known_args(argv)
     args.own_process = argv is None
+    if args.own_process:
+        _say_all()
     if rest and args.command is not _run and not vars(args).get("takes_flags"):
         parser.error(f"unknown option {rest[0]!r}; `nextbeam {args.name} --help` lists what there is")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
@@ -57,11 +74,33 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("stopped; the outputs of an earlier run are as they were", file=sys.stderr)
+        kept = "; the outputs of an earlier run are as they were" if args.command in (_run, _demo) else ""
+        print(f"stopped{kept}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:
+        if (said := refused(error)) is None:
+            raise
+        print(f"error: {said}", file=sys.stderr)
+        return 2
+
+
+def _say_all() -> None:
+    """What the terminal's encoding has no character for is escaped: an answer is never lost for a quotation mark."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+class _Version(argparse.Action):
+    """`--version`, looked up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version  # noqa: PLC0415
+
+        print(f"nextbeam {version('nextbeam')}")
+        parser.exit()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -70,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Next best actions for the customers of a bank: decided, explained, accounted for.",
         allow_abbrev=False,
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the release and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="name")
     _add_run(commands)
     add_audit(commands)
@@ -98,7 +138,7 @@ def _add_run(commands: "Commands") -> None:
 
 
 def _run(args: argparse.Namespace, rest: list[str]) -> int:
-    config = Config.of(args)
+    config = Config.of(args, rest)
     places = [*config.signals, *config.outcomes, config.plan, config.out]
     with quick_imports(lean=args.own_process and suits(places, rest)) as lean:
         from pipelines.launch import launch  # noqa: PLC0415  (Beam takes a second to import)
@@ -106,12 +146,13 @@ def _run(args: argparse.Namespace, rest: list[str]) -> int:
 
     options = beam_options(rest)
     if args.quiet:
-        summary = launch(config, options)
+        with terminable():
+            summary = launch(config, options)
     else:
         from pipelines.progress import shown  # noqa: PLC0415
         from pipelines.report import show  # noqa: PLC0415
 
-        with shown([*config.signals, *config.outcomes], quiet=False):
+        with terminable(), shown([*config.signals, *config.outcomes], quiet=False):
             summary = launch(config, options)
         show(summary, config.out)
     if not summary.accounted:
@@ -147,7 +188,11 @@ def _query(args: argparse.Namespace, _: list[str]) -> int:
 
 def _add_simulate(commands: "Commands") -> None:
     parser = add_command(
-        commands, "simulate", _simulate, "write a synthetic bank: customers, their days, their answers"
+        commands,
+        "simulate",
+        _simulate,
+        "write a synthetic bank: customers, their days, their answers",
+        SIMULATE_EXAMPLE,
     )
     _add_simulation(parser, customers=1000, days=1)
     parser.add_argument("--out", required=True, metavar="DIR", help="folder to write to")
@@ -179,9 +224,9 @@ def _add_simulation(parser: argparse.ArgumentParser, *, customers: int, days: in
 def _simulate(args: argparse.Namespace, _: list[str]) -> int:
     from pipelines.simulating import simulate, told  # noqa: PLC0415
 
-    manifest = simulate(
-        find_plan(args.plan), out_folder(args.out), customers=args.customers, days=args.days, seed=args.seed
-    )
+    plan, out = find_plan(args.plan), out_folder(args.out)
+    with terminable():
+        manifest = simulate(plan, out, customers=args.customers, days=args.days, seed=args.seed)
     print("\n".join(told(manifest)))
     print(f"in {args.out}; decide it with:")
     print(
@@ -192,12 +237,13 @@ def _simulate(args: argparse.Namespace, _: list[str]) -> int:
 
 
 def _add_import(commands: "Commands") -> None:
-    parser = add_command(commands, "import", _import, "turn a table of events into signals, by a mapping")
+    text = "turn a table of events into signals, by a mapping"
+    parser = add_command(commands, "import", _import, text, IMPORT_EXAMPLE)
     parser.add_argument("source", metavar="FILE", help="CSV, JSON lines or Parquet, as the mapping says")
     parser.add_argument(
         "--mapping", required=True, metavar="MAPPING", help="a YAML file, or a shipped mapping"
     )
-    parser.add_argument("--out", required=True, metavar="FILE", help="signals, as .jsonl or .parquet")
+    parser.add_argument("--out", required=True, metavar="SIGNALS", help="file to write: .jsonl or .parquet")
 
 
 def _import(args: argparse.Namespace, _: list[str]) -> int:
@@ -232,7 +278,8 @@ def _add_demo(commands: "Commands") -> None:
 def _demo(args: argparse.Namespace, _: list[str]) -> int:
     from pipelines.demo import demo  # noqa: PLC0415
 
-    return demo(Path(args.out), customers=args.customers, days=args.days, seed=args.seed)
+    with terminable():
+        return demo(out_folder(args.out), customers=args.customers, days=args.days, seed=args.seed)
 
 
 if __name__ == "__main__":

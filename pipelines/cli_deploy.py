@@ -42,13 +42,16 @@ _LAUNCH_EXAMPLE = f"""examples:
   nextbeam deploy launch --flags prod.flags --spec gs://BUCKET/0.1.0/spec.json --validate-only --send
   nextbeam deploy launch --flags prod.flags --spec gs://BUCKET/0.1.0/spec.json --update --send
 
-Without --send the request is only printed. {_FLAGS}"""
+Without --send the request is only printed.
+{_FLAGS}"""
 
 
 def add_deploy(commands: "Commands") -> None:
     """Add the command and its own commands."""
     text = "build, check and launch a job on Dataflow"
-    parser = commands.add_parser("deploy", help=text, description=f"{text.capitalize()}.", allow_abbrev=False)
+    parser = commands.add_parser(
+        "deploy", help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False
+    )
     own = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="name")
     _add_request(own)
     _add_fingerprint(own)

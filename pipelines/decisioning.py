@@ -22,6 +22,7 @@ from pipelines.endpoints import ReadFiles, ReadSubscription, WriteFolder
 from pipelines.flags import Config, add_arguments
 from pipelines.locate import OUTPUTS, UsageError
 from pipelines.options import beam_options
+from pipelines.stopping import terminable
 from pipelines.stream_flags import StreamConfig, add_stream_arguments, streams
 from schemas import DeadLetter, Decision, Feedback, Heartbeat, SessionContext
 from transforms.decide import DecideChained, DecideNextBestAction
@@ -135,7 +136,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if streams(known):
             return stream(known, flags)
-        summary = launch(Config.of(known), beam_options(flags))
+        with terminable():
+            summary = launch(Config.of(known), beam_options(flags))
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -22,7 +22,8 @@ def demo(out: Path, *, customers: int, days: int, seed: int) -> int:
     plan = find_plan("uk_bank")
     bank, run = out / "bank", out / "run"
     console.print(
-        f"[bold]1. A bank[/bold]: {customers:,} customers, {days} day(s), seed {seed}", highlight=False
+        f"[bold]1. A bank[/bold]: {customers:,} customers, {days} {'day' if days == 1 else 'days'}, seed {seed}",
+        highlight=False,
     )
     manifest = simulate(plan, bank, customers=customers, days=days, seed=seed)
     for line in told_bank(manifest):

@@ -1,10 +1,12 @@
 """The flags of a run, and their frozen, checked form. No Beam: help must be quick."""
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from models.plan.wording import nearest
 from pipelines.locate import (
     CATALOGUES,
     MAPPINGS,
@@ -85,15 +87,23 @@ class Config:
     """Its events were published nowhere, so none is ahead of that."""
 
     @classmethod
-    def of(cls, args: argparse.Namespace) -> "Config":
+    def of(cls, args: argparse.Namespace, others: Sequence[str] = ()) -> "Config":
         """Check the flags.
+
+        Args:
+          args: Those of `add_arguments`.
+          others: What else was said: one of ours may be among them, misspelt.
 
         Raises:
           UsageError: A file is missing or of an unknown kind, or a flag is.
         """
-        for flag in ("signals", "plan", "out"):
-            if not getattr(args, flag):
-                raise UsageError(f"--{flag} is missing; `nextbeam run --help` shows an example")
+        missing = [f"--{flag}" for flag in ("signals", "plan", "out") if not getattr(args, flag)]
+        if missing:
+            *most, last = missing
+            said = f"{', '.join(most)} and {last} are" if most else f"{last} is"
+            raise UsageError(
+                f"{said} missing; {_meant(missing, others)}`nextbeam run --help` shows an example"
+            )
         signals = find_files("--signals", args.signals)
         plan = find_plan(args.plan)
         return cls(
@@ -105,3 +115,11 @@ class Config:
             mapping=find_mapping(args.mapping) if args.mapping else None,
             composition=args.composition,
         )
+
+
+def _meant(missing: Sequence[str], others: Sequence[str]) -> str:
+    for other in others:
+        name = other.partition("=")[0]
+        if name.startswith("--") and (close := nearest(name, missing)):
+            return f"by {name!r}, did you mean {close}? "
+    return ""

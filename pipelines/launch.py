@@ -1,6 +1,7 @@
 """Run the pipeline on this machine: outputs appear whole or not at all, and are counted."""
 
 import fcntl
+import logging
 import os
 import shutil
 import tempfile
@@ -25,6 +26,7 @@ from pipelines.flags import Config
 from pipelines.lean import uncollected
 from pipelines.locate import MODEL, OUTPUTS, PLAN, UsageError
 from pipelines.reading import check_readable
+from pipelines.refusals import refused
 from pipelines.summary import Inputs, Summary, summarise
 from transforms.metrics import counted
 from transforms.plan_files import plan_at
@@ -139,13 +141,32 @@ def _run(config: Config, plan: Plan, options: PipelineOptions, staging: Path) ->
     with uncollected():  # a graph is all there is to collect, and it stays
         connect_files(pipeline, config, str(staging))
     try:
-        result = pipeline.run()
-        result.wait_until_finish()
+        with _told_once():
+            result = pipeline.run()
+            result.wait_until_finish()
     except RuntimeError as error:
         if _interrupted(error):
             raise KeyboardInterrupt from error
+        if said := refused(error):
+            raise UsageError(said) from error
         raise
     return result
+
+
+@contextmanager
+def _told_once() -> Iterator[None]:
+    """Beam logs what fails inside of a step, with its traceback, and raises it: not what we tell in one sentence."""
+
+    def ours_to_mend(record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return error is None or not (_interrupted(error) or refused(error))
+
+    log = logging.getLogger("apache_beam.runners.common")
+    log.addFilter(ours_to_mend)
+    try:
+        yield
+    finally:
+        log.removeFilter(ours_to_mend)
 
 
 def _interrupted(error: BaseException | None) -> bool:

@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 
 from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
 
+from models.plan.wording import nearest
+from pipelines.flags import add_arguments
 from pipelines.locate import UsageError
 
 _LOCAL = ["--runner=FnApiRunner"]
@@ -53,9 +55,13 @@ def beam_options(flags: Sequence[str], *, streaming: bool = False) -> PipelineOp
     except argparse.ArgumentError as error:
         raise UsageError(f"{error.argument_name}: {error.message}; see Beam's documentation") from error
     if unknown:
-        raise UsageError(
-            f"unknown option {unknown[0]!r}; `nextbeam run --help` lists ours, Beam's documentation Beam's"
+        close = nearest(unknown[0].partition("=")[0], [*_ours(), *parser._option_string_actions])
+        hint = (
+            f"did you mean {close}?"
+            if close
+            else "`nextbeam run --help` lists ours, Beam's documentation Beam's"
         )
+        raise UsageError(f"unknown option {unknown[0]!r}; {hint}")
     pinned = list(flags)
     if known.runner in (None, "DirectRunner"):
         if streaming:
@@ -65,6 +71,12 @@ def beam_options(flags: Sequence[str], *, streaming: bool = False) -> PipelineOp
     elif streaming:
         pinned += ["--streaming"]
     return PipelineOptions(pinned)
+
+
+def _ours() -> list[str]:
+    parser = argparse.ArgumentParser(add_help=False)
+    add_arguments(parser)
+    return list(parser._option_string_actions)
 
 
 def _plain(flag: str, parser: argparse.ArgumentParser) -> list[str]:

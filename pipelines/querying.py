@@ -67,6 +67,13 @@ def query(sql: str, out: Path) -> Answer:
         try:
             cursor = connection.execute(translated)
         except duckdb.Error as error:
-            known = f"tables: {', '.join(TABLES)}; views: {', '.join(VIEWS)}"
-            raise UsageError(f"{str(error).splitlines()[0]} ({known})") from error
+            raise UsageError(_said(error)) from error
         return Answer(tuple(d[0] for d in cursor.description), cursor.fetchall())
+
+
+def _said(error: duckdb.Error) -> str:
+    """What DuckDB found, with the names that it thinks were meant; where a table is unknown, all that there are."""
+    said = " ".join(str(error).partition("\n\n")[0].splitlines())
+    if not isinstance(error, duckdb.CatalogException):
+        return said
+    return f"{said} (tables: {', '.join(TABLES)}; views: {', '.join(VIEWS)})"

@@ -2,8 +2,10 @@
 
 import csv
 import json
+import shlex
+import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,24 +27,45 @@ def show(summary: Summary, out: Path, console: Console | None = None) -> None:
     model = summary.model_digest or "none, starting propensities"
     console.print(f"[bold]{summary.plan}[/bold]  plan {summary.plan_digest}  model {model}", highlight=False)
     _show_accounts(console, summary)
-    _show_offered(console, summary)
-    _show_funnel(console, summary)
+    if summary.rows["decisions"]:
+        _show_offered(console, summary)
+        _show_funnel(console, summary)
     _show_pairs(console, "Feedback", summary.feedback, "outcome")
     _show_pairs(console, "Dead letters", summary.dead_letters, "reason")
-    console.print(f"\nOutputs lie in [bold]{out}[/bold]. Ask them, in BigQuery SQL:", highlight=False)
-    console.print(
-        f'  nextbeam query "SELECT channel, COUNT(*) AS n FROM decisions GROUP BY 1" --out {out}',
-        highlight=False,
-        soft_wrap=True,
-    )
+    console.print(Text(f"\nOutputs lie in {out}. Ask them:"), highlight=False)
+    for line in _next(summary, shlex.quote(str(out))):
+        console.print(Text(f"  {_command()} {line}"), soft_wrap=True)
+
+
+def _next(summary: Summary, out: str) -> Iterator[str]:
+    """What to ask next, for a shell."""
+    if summary.rows["decisions"]:
+        yield f'query "SELECT channel, COUNT(*) AS n FROM decisions GROUP BY 1" --out {out}'
     if summary.examples:
-        console.print(f"  nextbeam explain {summary.examples[0][:12]} --out {out}", highlight=False)
+        yield f"explain {summary.examples[0][:12]} --out {out}"
+    if summary.dead_letters:
+        yield f"dead-letters list --out {out}"
+
+
+def _command() -> str:
+    """How this command is called here: `make demo` leaves it in the virtual environment, which no path names yet."""
+    here = Path(sys.argv[0])
+    if here.name != "nextbeam" or shutil.which("nextbeam"):
+        return "nextbeam"
+    return str(here.relative_to(Path.cwd()) if here.is_relative_to(Path.cwd()) else here)
+
+
+class _Console(Console):
+    """Who reads no more is no failure: rich would end the process with 1, which is a finding here."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
 
 
 def wide_console() -> Console:
     """The terminal as it is; 120 columns where there is none, as in a log."""
-    console = Console()
-    return console if console.is_terminal else Console(width=120)
+    console = _Console()
+    return console if console.is_terminal else _Console(width=120)
 
 
 def identity(accounting: Accounting) -> str:
@@ -113,22 +136,55 @@ def _table(title: str, names: Sequence[str], numbers: Sequence[str]) -> Table:
 
 
 def print_answer(answer: "Answer", form: str) -> None:
-    """Print rows as a table, CSV or JSON lines."""
+    """Print rows as a table, or record by record where a table would be too wide to read; as CSV or JSON lines."""
     if form == "csv":
-        writer = csv.writer(sys.stdout)
+        writer = csv.writer(sys.stdout, lineterminator="\n")  # as other tools of a shell read it
         writer.writerow(answer.columns)
         writer.writerows([_unexecuted(_flat(cell)) for cell in row] for row in answer.rows)
     elif form == "json":
         for row in answer.rows:
             print(json.dumps(dict(zip(answer.columns, row, strict=True)), default=_json, ensure_ascii=False))
     else:
-        table = Table(box=None, pad_edge=False)
-        for column in answer.columns:
-            table.add_column(Text(printable(column)), overflow="fold")
-        for row in answer.rows:
-            table.add_row(*(Text(printable(str(_flat(cell)))) for cell in row))
-        wide_console().print(table)
-        print(f"({len(answer.rows)} rows)")
+        names = [printable(column) for column in answer.columns]
+        rows = [[printable(str(_flat(cell))) for cell in row] for row in answer.rows]
+        console = wide_console()
+        (_print_table if _fits(names, rows, console.width) else _print_records)(names, rows, console)
+        print("(1 row)" if len(rows) == 1 else f"({len(rows)} rows)")
+
+
+_READABLE = 16
+"""A cell may be folded to so many characters; a header never."""
+
+
+def _fits(names: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> bool:
+    least = [
+        max(len(name), min(_READABLE, max((len(row[at]) for row in rows), default=0)))
+        for at, name in enumerate(names)
+    ]
+    return sum(least) + 2 * (len(least) - 1) <= width
+
+
+def _print_table(names: Sequence[str], rows: Sequence[Sequence[str]], console: Console) -> None:
+    table = Table(box=None, pad_edge=False)
+    for name in names:
+        table.add_column(Text(name), overflow="fold", min_width=len(name))
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console.print(table)
+
+
+def _print_records(names: Sequence[str], rows: Sequence[Sequence[str]], console: Console) -> None:
+    if not rows:
+        print(f"columns: {', '.join(names)}")
+    for number, row in enumerate(rows, 1):
+        table = Table(
+            box=None, pad_edge=False, show_header=False, title=f"row {number}", title_justify="left"
+        )
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for name, cell in zip(names, row, strict=True):
+            table.add_row(Text(name, style="bold"), Text(cell))
+        console.print(table)
 
 
 def printable(text: str) -> str:

@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
@@ -35,11 +35,28 @@ def interruptible() -> Iterator[None]:
 
 
 @contextmanager
-def _asked(request: Callable[[int], None]) -> Iterator[None]:
+def terminable() -> Iterator[None]:
+    """SIGTERM raises KeyboardInterrupt, so that what was begun is removed as it is after Ctrl-C.
+
+    Not for what waits for processes of its own: they are not told. Only the main thread hears signals.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with _asked(interrupt, (signal.SIGTERM,)):
+        yield
+
+
+@contextmanager
+def _asked(request: Callable[[int], None], asking: Sequence[signal.Signals] = _ASKING) -> Iterator[None]:
     def handle(number: int, _: FrameType | None) -> None:
         request(number)
 
-    before = {number: signal.signal(number, handle) for number in _ASKING}
+    before = {number: signal.signal(number, handle) for number in asking}
     try:
         yield
     finally:

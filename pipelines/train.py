@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pipelines.training_data import Shown
 
 EXAMPLE = """examples:
-  nextbeam train --run out/day --plan uk_bank --extract responses.parquet
-  nextbeam train --data responses.parquet --plan uk_bank --kind trees --slices age vulnerable
+  nextbeam train --run out/day --plan uk_bank --out out/model --extract responses.parquet
+  nextbeam train --data responses.parquet --plan draft --kind trees --slices age vulnerable
 
 Writes model.json, arrays.npz and CARD.md. Both kinds are trained and compared on customers held out; --kind says
 which is written. The same data and seed give the same bytes."""
@@ -100,6 +100,10 @@ def train(args: argparse.Namespace) -> int:
 
 
 def _beside(plan: Path) -> Path:
+    if plan.is_relative_to(CATALOGUES):
+        raise UsageError(
+            "--out is missing: beside a shipped plan a model would replace its own; name a folder"
+        )
     return (plan if plan.is_dir() else plan.parent) / "model"
 
 

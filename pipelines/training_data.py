@@ -64,12 +64,16 @@ def read_run(run: Path, facts: Sequence[str], about: str | None) -> Shown:
     unknown = [name for name in facts if name not in known]
     if unknown:
         raise UsageError(f"--slices: {unknown[0]!r} is no customer field of the plan of {str(run)!r}")
+    columns = FeatureTable.of(spec).columns
+    if not columns:
+        raise UsageError(
+            f"the plan of {str(run)!r} has no features to learn from; write `features`, and decide anew"
+        )
     table = _answered(connect(run), facts)
     if not table.num_rows:
         raise UsageError(
             f"no offer in {str(run)!r} has an answer; decide signals together with their --outcomes"
         )
-    columns = FeatureTable.of(spec).columns
     raw = table["features"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
     slices = {name: _text(table[name]) for name in ("brand", "channel")}
     slices |= {name: _groups(table[f"fact_{at}"].to_pylist()) for at, name in enumerate(facts)}

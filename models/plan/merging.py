@@ -106,7 +106,10 @@ def _matching(pattern: Node, plan: Path) -> list[Path]:
         raise ValueError(f"expected a file name, got {kind(pattern)}; write e.g. actions/*.yaml")
     if Path(text).is_absolute() or ".." in Path(text).parts:
         raise ValueError(f"{text!r} leaves the plan's folder; name files inside of it")
-    files = sorted(file for file in plan.parent.glob(text) if file.is_file() and not file.samefile(plan))
+    every = sorted(file for file in plan.parent.glob(text) if file.is_file())
+    files = [file for file in every if not file.samefile(plan)]
+    if every and not files:
+        raise ValueError(f"{text!r} is the plan itself; remove the line")
     if not files:
         raise ValueError(f"no file {text!r}; add it, or remove the line")
     home = plan.parent.resolve()

@@ -178,7 +178,7 @@ def reliability(of: Calibration) -> Markup:
 def columns(days: Sequence[Day]) -> Markup:
     """Offers by day."""
     return _columns(
-        [(f"{day.day:%d.%m.}" if len(days) <= 10 else f"{day.day:%d}", day.offers) for day in days],
+        [(f"{day.day.day} {day.day:%b}" if len(days) <= 10 else f"{day.day:%d}", day.offers) for day in days],
         "Offers by day",
         "",
     )

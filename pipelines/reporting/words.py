@@ -1,5 +1,7 @@
 """What a report says beside its numbers."""
 
+from datetime import datetime
+
 from models.reporting.findings import ACCEPTED, MARKETING, SERVICE
 from models.reporting.report import Report
 from models.stage_words import STAGES
@@ -35,5 +37,9 @@ def span_words(report: Report) -> str:
     first, last = report.span.first, report.span.last
     if first is None or last is None:
         return "nothing was decided"
-    days = f"{first:%A %d %B %Y}"
-    return days if first.date() == last.date() else f"{days} to {last:%A %d %B %Y}"
+    days = _day(first)
+    return days if first.date() == last.date() else f"{days} to {_day(last)}"
+
+
+def _day(day: datetime) -> str:
+    return f"{day:%A} {day.day} {day:%B %Y}"

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
@@ -79,6 +80,13 @@ def test_help_reads_as_agreed(command: str, monkeypatch, capsys):
     assert said == golden.read_text()
 
 
+def test_the_release_can_be_asked_for(capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"nextbeam {version('nextbeam')}\n"
+
+
 def test_help_does_not_import_beam():
     code = "import sys; from pipelines import cli; cli._parser(); sys.exit('apache_beam' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
@@ -87,7 +95,12 @@ def test_help_does_not_import_beam():
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
-        pytest.param(["run"], "--signals is missing", id="nothing-given"),
+        pytest.param(["run"], "--signals, --plan and --out are missing; `nextbeam run", id="nothing-given"),
+        pytest.param(
+            ["run", "--signal", "x.jsonl", "--plan", "uk_bank", "--out", "x"],
+            "--signals is missing; by '--signal', did you mean --signals?",
+            id="misspelt",
+        ),
         pytest.param(
             ["run", "--signals", "no.jsonl", "--plan", "uk_bank", "--out", "x"],
             "no file 'no.jsonl'",
@@ -127,7 +140,9 @@ def test_a_mistake_is_one_sentence_and_exit_2(flags, says, monkeypatch, capsys):
 
 def test_an_unknown_option_is_refused(bank, tmp_path, capsys):
     assert cli.main([*_run_flags(bank, tmp_path), "--sginals=x"]) == 2
-    assert "unknown option '--sginals=x'" in capsys.readouterr().err
+    assert "unknown option '--sginals=x'; did you mean --signals?" in capsys.readouterr().err
+    assert cli.main([*_run_flags(bank, tmp_path), "--zzz"]) == 2
+    assert "unknown option '--zzz'; `nextbeam run --help` lists ours" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -359,7 +374,8 @@ def test_explain_of_an_unknown_decision_says_where_to_look(run, capsys):
         pytest.param("SELECT 1; SELECT 2", "one SELECT at a time", id="two"),
         pytest.param("DROP TABLE decisions", "read only", id="ddl"),
         pytest.param("SELECT * FROM nowhere", "tables: decisions", id="table"),
-        pytest.param("SELECT nothing FROM decisions", "nothing", id="column"),
+        pytest.param("SELECT * FROM decision", 'Did you mean "decisions"?', id="near-table"),
+        pytest.param("SELECT chanel FROM decisions", 'Candidate bindings: "channel"', id="near-column"),
     ],
 )
 def test_a_bad_query_is_refused_with_a_reason(sql, says, run, capsys):

@@ -260,3 +260,8 @@ def test_every_stage_has_its_words():
     assert set(STAGES) == set(Stage)
     shorts = [words.short for words in STAGES.values()]
     assert len(set(shorts)) == len(shorts)
+
+
+def test_where_there_is_no_other_action_none_is_announced():
+    decision = msgspec.structs.replace(SITUATIONS["offered"](), ranked=(), removed=())
+    assert explain_technically(decision, PLAN.spec).endswith("\n\nThe plan has no other action.\n")

@@ -124,7 +124,7 @@ def test_included_lists_are_appended_and_maps_merged(tmp_path):
         ("[../*/plan.yaml]", "include[0]: '../*/plan.yaml' leaves the plan's folder"),
         ("[/etc/hosts]", "include[0]: '/etc/hosts' leaves the plan's folder"),
         ("[1]", "include[0]: expected a file name, got the number 1"),
-        ("[plan.yaml]", "include[0]: no file 'plan.yaml'"),
+        ("[plan.yaml]", "include[0]: 'plan.yaml' is the plan itself"),
     ],
 )
 def test_includes_stay_inside_the_folder(tmp_path, include, expected):

@@ -263,6 +263,18 @@ def test_what_cannot_be_trained_is_one_clear_sentence(flags, message, run, tmp_p
     assert not (tmp_path / "model").exists()
 
 
+def test_a_shipped_model_is_not_replaced_by_default(run, capsys):
+    assert main(["train", "--run", str(run), "--plan", "uk_bank"]) == 2
+    assert "--out is missing: beside a shipped plan a model would replace its own" in capsys.readouterr().err
+
+
+def test_a_plan_without_features_has_nothing_to_learn_from(run, tmp_path, monkeypatch):
+    bare = msgspec.structs.replace(load_plan(SMALL).spec, features=())
+    monkeypatch.setattr("pipelines.training_data.plan_of", lambda _: bare)
+    with pytest.raises(UsageError, match="has no features to learn from; write `features`"):
+        read_run(run, (), None)
+
+
 def test_a_slice_that_an_extract_does_not_have_is_named(run, tmp_path):
     extract = tmp_path / "r.parquet"
     main(

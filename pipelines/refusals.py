@@ -1,0 +1,47 @@
+"""What the machine refuses to any command, a full disk or a file that is not ours to read: a sentence, no traceback."""
+
+import errno
+import os
+import re
+
+_REMEDIES = {
+    errno.ENOSPC: "make room, or write elsewhere",
+    errno.EDQUOT: "make room, or write elsewhere",
+    errno.EFBIG: "write elsewhere",
+    errno.EROFS: "write elsewhere",
+    errno.EACCES: "check its permissions, and those of its folders",
+    errno.EPERM: "check its permissions, and those of its folders",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ENOTDIR: "a part of this path is a file; name another",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.EIO: "check the disk",
+}
+_FOREIGN = re.compile(r'"errno":"(\d+)"')
+"""How DuckDB tells of it, whose errors are no OSError."""
+
+
+def told(error: BaseException) -> str | None:
+    """What was refused and what to do about it; None: this is no refusal of the machine, but ours to mend."""
+    number = _number(error)
+    if number not in _REMEDIES:
+        return None
+    named = getattr(error, "filename", None)
+    place = f"{os.fsdecode(named)!r}: " if isinstance(named, str | bytes | os.PathLike) else ""
+    return f"{place}{os.strerror(number)}; {_REMEDIES[number]}"
+
+
+def refused(error: BaseException) -> str | None:
+    """The same of an error, or of what it came from: Beam wraps whatever fails inside of a step."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if said := told(seen):
+            return said
+        seen = seen.__cause__ or seen.__context__
+    return None
+
+
+def _number(error: BaseException) -> int:
+    if isinstance(error, OSError):
+        return error.errno or 0
+    found = _FOREIGN.search(str(error)) if type(error).__name__ == "IOException" else None
+    return int(found[1]) if found else 0
