@@ -199,7 +199,7 @@ def _write_text(text: str, name: str) -> None:
     try:
         Path(name).write_text(text, "utf-8")
     except OSError as error:
-        raise UsageError(f"--out: {name!r} cannot be written ({error})") from None
+        raise UsageError(f"--out: {name!r} cannot be written ({error.strerror})") from None
 
 
 def _update_check(args: argparse.Namespace, _: list[str]) -> int:
@@ -223,15 +223,22 @@ def _read(name: str) -> "Fingerprint":
     from pipelines.deploy.fingerprint import Fingerprint  # noqa: PLC0415
 
     try:
-        return msgspec.json.decode(Path(name).read_bytes(), type=Fingerprint)
-    except (OSError, msgspec.MsgspecError) as error:
+        return msgspec.json.decode(_bytes(name), type=Fingerprint)
+    except msgspec.MsgspecError as error:
         raise UsageError(f"{name!r} is no fingerprint of a release: {error}") from None
+
+
+def _bytes(name: str) -> bytes:
+    try:
+        return Path(name).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{name!r} cannot be read ({error.strerror})") from None
 
 
 def _mapping(name: str) -> dict[str, str]:
     import msgspec  # noqa: PLC0415
 
     try:
-        return msgspec.json.decode(Path(name).read_bytes(), type=dict[str, str])
-    except (OSError, msgspec.MsgspecError) as error:
+        return msgspec.json.decode(_bytes(name), type=dict[str, str])
+    except msgspec.MsgspecError as error:
         raise UsageError(f"--mapping: {name!r} is no JSON of old names to new ones: {error}") from None

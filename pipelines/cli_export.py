@@ -1,11 +1,10 @@
 """`nextbeam export`: the decision log for the tools of others."""
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.commands import add_command
-from pipelines.locate import run_folder
+from pipelines.locate import out_folder, run_folder
 
 if TYPE_CHECKING:
     from pipelines.commands import Commands
@@ -37,7 +36,7 @@ def _export(args: argparse.Namespace, _: list[str]) -> int:
     from pipelines.exporting import export  # noqa: PLC0415  (needs DuckDB and Arrow)
 
     run = run_folder(args.run)
-    out = Path(args.to) if args.to else run / "exports" / args.format
+    out = out_folder(args.to, "--to") if args.to else run / "exports" / args.format
     for name, rows in export(args.format, run, out).items():
         print(f"{out / name}: {rows:,} rows")
     return 0

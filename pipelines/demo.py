@@ -36,7 +36,8 @@ def demo(out: Path, *, customers: int, days: int, seed: int) -> int:
         summary = launch(config, beam_options([]))
     show(summary, run, console)
     decided_by = compiled_plan_of(run)
-    console.print("\n[bold]3. Two decisions, explained[/bold]", highlight=False)
+    if summary.examples:
+        console.print("\n[bold]3. Decisions, explained[/bold]", highlight=False)
     for example in summary.examples:
         console.print(Rule(style="dim"))
         told = explain_to_customer(find_decision(run, example), decided_by)

@@ -95,7 +95,7 @@ def _check_file(flag: str, name: str) -> None:
         raise UsageError(f"{flag}: {name!r} cannot be read; check its permissions")
 
 
-def out_folder(name: str) -> Path:
+def out_folder(name: str, flag: str = "--out") -> Path:
     """A folder to write to, existing or not.
 
     Raises:
@@ -103,7 +103,7 @@ def out_folder(name: str) -> Path:
     """
     path = Path(name)
     if path.exists() and not path.is_dir():
-        raise UsageError(f"--out: {name!r} is a file; name a folder")
+        raise UsageError(f"{flag}: {name!r} is a file; name a folder")
     return path
 
 

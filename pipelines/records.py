@@ -1,5 +1,6 @@
 """Records of a run, read back as contracts."""
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pyarrow.parquet as pq
 from models.plan.compiled import Plan
 from models.plan.load import PlanError, load_plan
 from models.plan.spec import PlanSpec
+from models.plan.wording import listing
 from models.propensity.artifact import ArtifactError
 from pipelines.locate import MODEL, PLAN, UsageError, run_folder
 from schemas import Decision
@@ -30,12 +32,11 @@ def find_decision(out: Path, decision_id: str) -> Decision:
     if not found:
         raise UsageError(
             f"no decision {decision_id!r} in {str(out)!r}; "
-            f"`nextbeam query 'SELECT decision_id FROM decisions LIMIT 10' --out {out}` lists some"
+            f"`nextbeam query 'SELECT decision_id FROM decisions LIMIT 10' --out {shlex.quote(str(out))}` lists some"
         )
     if len(found) > 1 and decision_id not in found:
-        some = ", ".join(sorted(found)[:3])
         raise UsageError(
-            f"{len(found)} decisions start with {decision_id!r} ({some}, ...); give more of the id"
+            f"{len(found)} decisions start with {decision_id!r} ({listing(sorted(found), 3)}); give more of the id"
         )
     return found.get(decision_id) or next(iter(found.values()))
 

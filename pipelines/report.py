@@ -32,9 +32,10 @@ def show(summary: Summary, out: Path, console: Console | None = None) -> None:
         _show_funnel(console, summary)
     _show_pairs(console, "Feedback", summary.feedback, "outcome")
     _show_pairs(console, "Dead letters", summary.dead_letters, "reason")
-    console.print(Text(f"\nOutputs lie in {out}. Ask them:"), highlight=False)
-    for line in _next(summary, shlex.quote(str(out))):
-        console.print(Text(f"  {_command()} {line}"), soft_wrap=True)
+    asked = [f"  {_command()} {line}" for line in _next(summary, shlex.quote(str(out)))]
+    console.print(Text(f"\nOutputs lie in {out}.{' Ask them:' if asked else ''}"))
+    for line in asked:
+        console.print(Text(line), soft_wrap=True)
 
 
 def _next(summary: Summary, out: str) -> Iterator[str]:

@@ -1,16 +1,17 @@
 """Where dead letters lie: the folder of a run, a table, or a subscription that hands them out."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 import pyarrow.parquet as pq
 
 from models.dead_letters import Choice, Found, found
+from models.plan.wording import listing
 from pipelines.live.wire import StoppedError, Subscription
 from pipelines.locate import UsageError
 from pipelines.provisioning.endpoints import Endpoints
@@ -219,6 +220,6 @@ def one_letter(source: Source, name: str) -> Found:
     if not matches:
         raise UsageError(f"no dead letter {name!r} in {source.name}; `nextbeam dead-letters list` shows some")
     if len(matches) > 1 and name not in matches:
-        some: Sequence[Any] = sorted(matches)[:3]
-        raise UsageError(f"{len(matches)} dead letters start with {name!r} ({', '.join(some)}, ...)")
+        some = listing(sorted(matches), 3)
+        raise UsageError(f"{len(matches)} dead letters start with {name!r} ({some}); give more of the id")
     return matches.get(name) or next(iter(matches.values()))

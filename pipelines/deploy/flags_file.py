@@ -14,8 +14,10 @@ def read_flags(path: Path) -> list[str]:
     """
     try:
         lines = [line.strip() for line in path.read_text("utf-8").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--flags: {str(path)!r} cannot be read ({error})") from None
+    except OSError as error:
+        raise UsageError(f"--flags: {str(path)!r} cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"--flags: {str(path)!r} is no UTF-8 text") from None
     found = [line for line in lines if line and not line.startswith("#")]
     for flag in found:
         if not flag.startswith("--") or any(space in flag.partition("=")[0] for space in " \t"):

@@ -120,6 +120,16 @@ def test_help_does_not_import_beam():
         pytest.param(["explain", "abc", "--out", "tests"], "holds no run", id="explain-no-run"),
         pytest.param(["query", "SELECT 1", "--out", "tests"], "holds no run", id="query-no-run"),
         pytest.param(["simulate", "--out", "README.md"], "is a file; name a folder", id="simulate-file"),
+        pytest.param(
+            ["deploy", "request", "--plan-here", "uk_bank", "--flags", "no.flags"],
+            "--flags: 'no.flags' cannot be read (No such file or directory)",
+            id="flags-file",
+        ),
+        pytest.param(
+            ["deploy", "update-check", "old.json", "new.json"],
+            "'old.json' cannot be read (No such file or directory)",
+            id="fingerprint-file",
+        ),
         pytest.param(["simulate", "--out", "out/x", "--plan", "nope"], "no plan 'nope'", id="no-plan"),
         pytest.param(
             ["import", "README.md", "--mapping", "nope", "--out", "x.jsonl"],
@@ -365,6 +375,28 @@ def test_explain_says_why_and_why_not(run, capsys):
 def test_explain_of_an_unknown_decision_says_where_to_look(run, capsys):
     assert cli.main(["explain", "zzz", "--out", str(run)]) == 2
     assert "no decision 'zzz'" in capsys.readouterr().err
+
+
+def test_explain_of_many_decisions_names_some(run, capsys):
+    assert cli.main(["explain", "", "--out", str(run)]) == 2
+    assert re.search(
+        r"\d+ decisions start with '' \(\w{32}, \w{32}, \w{32}, \.\.\. \(\d+ in all\)\); give more",
+        capsys.readouterr().err,
+    )
+
+
+def test_an_export_goes_to_a_folder(run, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert cli.main(["export", "dsjson", str(run), "--to", str(tmp_path / "file")]) == 2
+    assert "--to: " in (said := capsys.readouterr().err)
+    assert "is a file; name a folder" in said
+
+
+def test_a_demo_without_customers_explains_nothing(tmp_path, capsys):
+    assert cli.main(["demo", "--customers", "0", "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "explained" not in said
+    assert said.endswith(f"Outputs lie in {tmp_path / 'run'}.\n")
 
 
 @pytest.mark.parametrize(
