@@ -82,6 +82,11 @@ def numbers(rng: np.random.Generator, size: Any, ugly: float) -> np.ndarray:
     return np.where(rng.random(size) < ugly, rng.choice(UGLY, size), found)
 
 
+def fitted(rng: np.random.Generator, size: Any, ugly: float) -> np.ndarray:
+    """What a model may hold: `models.propensity.checks` refuses others, as infinity times nothing is no number."""
+    return np.clip(np.nan_to_num(numbers(rng, size, ugly)), -1e6, 1e6)
+
+
 def arbitration(rng: np.random.Generator, actions: int, ugly: float) -> Arbitration:
     some = rng.random(4) < 0.5
     competing = rng.random(actions) < 0.7
@@ -120,7 +125,7 @@ def funnels(seed: int, actions: int, inputs: int, ugly: float) -> tuple[Funnel, 
     """The same plan twice: compiled, and not."""
     rng = np.random.default_rng(seed)
     table = tables(rng, inputs + int(rng.integers(0, 4)), inputs)
-    weights, bias = numbers(rng, (actions, inputs), ugly / 10), numbers(rng, actions, ugly / 10)
+    weights, bias = fitted(rng, (actions, inputs), ugly / 10), fitted(rng, actions, ugly / 10)
     model = LinearScorer("m", weights, bias) if rng.random() < 0.8 else StartingScorer(bias)
     removed = tuple(
         int(rule) for rule in np.where(rng.random(actions) < 0.4, rng.integers(0, RULES, actions), -1)
