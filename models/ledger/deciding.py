@@ -8,8 +8,9 @@ from models.ledger.auctions import AuctionRound
 from models.ledger.bids import Auction, Bidding, Market, drawn
 from models.ledger.book import Book
 from models.ledger.bundles import Bundles
+from models.ledger.counts import Counts
 from models.ledger.influences import Influences
-from models.ledger.limits import ContactLimits, Counts
+from models.ledger.limits import ContactLimits
 from models.ledger.offering import Offering
 from models.ledger.refusals import Refusals
 from models.ledger.rounds import Round

@@ -4,7 +4,7 @@ from copy import copy
 from typing import TYPE_CHECKING
 
 from models.ledger.allocation import Allocator
-from models.ledger.limits import Counts
+from models.ledger.counts import Counts
 from models.ledger.tallies import Row
 
 if TYPE_CHECKING:

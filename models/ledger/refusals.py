@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from models.gates import Gates
 from models.ledger.allocation import Allocator
-from models.ledger.limits import Counts
+from models.ledger.counts import Counts
 from models.ledger.screens import Screen
 from models.ledger.suppressions import Paused
 from schemas.request import DecisionRequest

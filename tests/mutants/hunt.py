@@ -29,6 +29,7 @@ _CHANGES = "contact_plan_changes"
 _LEDGER = ("ledger", "household", "attribution", _CHANGES)
 TESTS = {
     "models/ledger/limits.py": ("contact_limits", "household"),
+    "models/ledger/counts.py": ("contact_limits", "household"),
     "models/ledger/tallies.py": ("contact_limits", "household", _CHANGES),
     "models/ledger/suppressions.py": ("suppressions",),
     "models/ledger/attribution.py": ("attribution",),
