@@ -16,8 +16,9 @@ from apache_beam.testing.test_stream import TestStream
 from models.folds import Counted, Fold, Noticed, Output, fold_events
 from models.ledger import key_of
 from schemas import Outcome, Signal
-from transforms import fold_per_key
-from transforms.fold_per_key import FoldPerKey, FoldSource, Host
+from transforms import fold_hosts
+from transforms.fold_hosts import FoldSource
+from transforms.fold_per_key import FoldPerKey, Host
 from transforms.metrics import accounted
 
 Event = Signal | Outcome
@@ -78,7 +79,7 @@ def streamed(
     Counted here: of each step, the streaming direct runner keeps only what its first bundle counted.
     """
     accounts = {counted: Tally() for counted in Counted}
-    with mock.patch.object(fold_per_key, "ACCOUNTS", accounts):
+    with mock.patch.object(fold_hosts, "ACCOUNTS", accounts):
         folded = FoldPerKey(fold, outputs, forwarded=forwarded)
         outputs_seen, _ = _run(STREAMING, lambda p: p | source, folded, tuple(outputs))
     return outputs_seen, {counted: tally.count for counted, tally in accounts.items()}

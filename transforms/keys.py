@@ -9,7 +9,8 @@ from apache_beam.pvalue import DoOutputsTuple, PCollection
 from models.ledger import key_of
 from schemas import CandidateSet, Outcome, Signal
 from transforms.discreet import DiscreetFn
-from transforms.fold_per_key import FoldPerKey, FoldSource, is_grouped, load_fold
+from transforms.fold_hosts import FoldSource, load_fold
+from transforms.fold_per_key import FoldPerKey, is_grouped
 from transforms.gathering import Gather
 
 Event = Signal | Outcome | CandidateSet

@@ -16,7 +16,7 @@ from models.observability.log_lines import line
 from models.observability.metrics import ACCOUNTED, METRICS, NAMESPACE, Reader, read_by
 from models.observability.objectives import BURNS, CAUSES, OBJECTIVES, TOLD, alerts
 from pipelines.observability import documents
-from transforms import decode, fold_per_key, metrics, sealing
+from transforms import decode, fold_hosts, metrics, sealing
 
 ROOT = Path(__file__).resolve().parents[2]
 MONITORING = ROOT / "terraform" / "modules" / "monitoring"
@@ -55,7 +55,7 @@ def test_code_counts_all_of_the_table_and_nothing_else():
     rules = decode.DecodeSignals()._rules
     for area in ("signals", "outcomes"):
         counted |= _counters(decode._DecodeFn(rules, area, "Decode"))
-    source = inspect.getsource(fold_per_key._FoldStateFn)
+    source = inspect.getsource(fold_hosts.FoldStateFn)
     [ladder] = [each for each in LADDERS if f"Rungs({each.name.upper()})" in source]
     counted |= set(ladder.names())
     assert counted == METRICS.keys()

@@ -43,7 +43,7 @@ from schemas import (
     SessionContext,
     Signal,
 )
-from transforms import fold_per_key
+from transforms import fold_hosts
 from transforms.decide import DecideChained, DecideNextBestAction
 from transforms.plan_source import PlanSource
 from transforms.session_context import Events
@@ -99,7 +99,7 @@ def _decided(
     tallies = {counted: Tally() for counted in Counted}
     with (
         tempfile.TemporaryDirectory() as folder,
-        mock.patch.object(fold_per_key, "ACCOUNTS", tallies),
+        mock.patch.object(fold_hosts, "ACCOUNTS", tallies),
     ):
         pipeline = beam.Pipeline(options=PipelineOptions(list(flags)))
         for tag, outputs in (source(pipeline) | decide(plan))._asdict().items():

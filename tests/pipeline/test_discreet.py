@@ -154,10 +154,10 @@ def test_every_step_of_ours_is_discreet(dofn):
 
 def test_timers_are_discreet():
     """They are called by what the spec remembers, not by name."""
-    from transforms.fold_per_key import _FoldStateFn
+    from transforms.fold_hosts import FoldStateFn
 
-    assert hasattr(_FoldStateFn._DUE._attached_callback, "__wrapped__")
-    assert _FoldStateFn._DUE._attached_callback is vars(_FoldStateFn)["expire"]
+    assert hasattr(FoldStateFn._DUE._attached_callback, "__wrapped__")
+    assert FoldStateFn._DUE._attached_callback is vars(FoldStateFn)["expire"]
 
 
 def test_functions_in_the_graph_are_discreet():

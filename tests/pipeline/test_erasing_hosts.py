@@ -22,8 +22,8 @@ from models.observability import metrics
 from models.times import NEVER, micros
 from pipelines import cli
 from schemas import Outcome, Signal
-from transforms import fold_per_key
-from transforms.fold_per_key import _FoldStateFn
+from transforms import fold_hosts
+from transforms.fold_hosts import FoldStateFn
 from transforms.metrics import NOTICES
 from transforms.plan_source import PlanSource
 
@@ -94,7 +94,7 @@ def test_each_customer_who_is_erased_counts_once_beside_the_accounts():
     expected = outputs.count(Noticed.ERASED)
     assert expected == len(erasures(events)) > 5
     tally = Tally()
-    with mock.patch.object(fold_per_key, "NOTICES", {Noticed.ERASED: tally}):
+    with mock.patch.object(fold_hosts, "NOTICES", {Noticed.ERASED: tally}):
         streamed(PLAN.fold("decide"), DECIDE, stream(keyed(fold, again), 7))
     assert tally.count == expected
     assert NOTICES[Noticed.ERASED].metric_name.name == metrics.NOTICED[Noticed.ERASED] == "customers_erased"
@@ -107,7 +107,7 @@ def test_the_cell_of_who_was_erased_is_cleared_by_its_timer(source, homes):
     fold = plans.load().fold("decide")
     events = [event for event in in_order(plans, 5) if event.customer_id == "c0"]
     last = erasures(in_order(plans, 5))[0]
-    fold_fn, cell, timer = _FoldStateFn(plans.fold("decide"), DECIDE, "Decide", ()), _Cell(), _Timer()
+    fold_fn, cell, timer = FoldStateFn(plans.fold("decide"), DECIDE, "Decide", ()), _Cell(), _Timer()
     fold_fn.start_bundle()
     end = events[-1].occurred_at
     gone = Signal(

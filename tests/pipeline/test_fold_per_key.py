@@ -20,7 +20,8 @@ from visit_fold import OUTPUTS, VisitFold
 from models.folds import Counted
 from models.times import micros
 from schemas import DeadLetter, Reason, Signal
-from transforms.fold_per_key import MOST_KNOWN, FoldPerKey, _FoldStateFn
+from transforms.fold_hosts import MOST_KNOWN, FoldStateFn
+from transforms.fold_per_key import FoldPerKey
 
 FOLD = VisitFold()
 FEW = settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
@@ -127,7 +128,7 @@ class _Stumbling(VisitFold):
 
 def test_a_damaged_state_that_was_decoded_refuses_events_and_is_kept():
     fold = _Stumbling()
-    fold_fn, cell, timer = _FoldStateFn(fold, OUTPUTS, "Visits", ()), _Cell(), _Timer()
+    fold_fn, cell, timer = FoldStateFn(fold, OUTPUTS, "Visits", ()), _Cell(), _Timer()
     fold_fn.start_bundle()
     first, second = keyed(fold, [signal("s1", 0), signal("s2", 1)])
     list(fold_fn.process(first, cell, timer))
@@ -141,7 +142,7 @@ def test_a_damaged_state_that_was_decoded_refuses_events_and_is_kept():
 def test_a_fold_that_fails_with_a_sound_state_fails():
     fold = _Stumbling()
     fold.blamed = False
-    fold_fn, cell, timer = _FoldStateFn(fold, OUTPUTS, "Visits", ()), _Cell(), _Timer()
+    fold_fn, cell, timer = FoldStateFn(fold, OUTPUTS, "Visits", ()), _Cell(), _Timer()
     fold_fn.start_bundle()
     first, second = keyed(fold, [signal("s1", 0), signal("s2", 1)])
     list(fold_fn.process(first, cell, timer))
@@ -185,7 +186,7 @@ class _Timer:
 
 
 def test_a_timer_that_meets_unreadable_state_says_so_and_leaves_it(caplog):
-    fold_fn, cell = _FoldStateFn(FOLD, OUTPUTS, "Visits", ()), _Cell()
+    fold_fn, cell = FoldStateFn(FOLD, OUTPUTS, "Visits", ()), _Cell()
     fold_fn.start_bundle()
     cell.value = b"\xc1"
     with caplog.at_level("ERROR", logger="nextbeam"):
@@ -195,7 +196,7 @@ def test_a_timer_that_meets_unreadable_state_says_so_and_leaves_it(caplog):
 
 
 def test_state_is_touched_only_as_often_as_it_must_be():
-    fold_fn, cell, timer = _FoldStateFn(FOLD, OUTPUTS, "Visits", ()), _Cell(), _Timer()
+    fold_fn, cell, timer = FoldStateFn(FOLD, OUTPUTS, "Visits", ()), _Cell(), _Timer()
     fold_fn.start_bundle()
 
     def touched(event: Event) -> tuple[list[str], list[int | None]]:
@@ -228,7 +229,7 @@ class _Decoded(VisitFold):
 
 def test_a_state_is_decoded_only_where_its_bytes_are_not_those_just_written():
     fold, cell = _Decoded(), _Cell()
-    fold_fn = _FoldStateFn(fold, OUTPUTS, "Visits", ())
+    fold_fn = FoldStateFn(fold, OUTPUTS, "Visits", ())
     fold_fn.start_bundle()
 
     def decoded(event: Event) -> list[bytes]:

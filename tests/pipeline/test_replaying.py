@@ -107,7 +107,7 @@ def _advance_by(monkeypatch: pytest.MonkeyPatch, through: Callable[[Fold[Any, An
     def folded(fold: Fold[Any, Any], events: Any) -> Any:
         return fold_events(cast(Fold[Any, Any], _Through(fold, through)), events)
 
-    monkeypatch.setattr("transforms.fold_per_key.fold_events", folded)
+    monkeypatch.setattr("transforms.fold_hosts.fold_events", folded)
 
 
 def _records(run: Path) -> set[bytes]:
