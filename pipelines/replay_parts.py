@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from models.audit.findings import Finding, FindingKind
-from models.audit.ledgers import Recorded, Replayer, Tally
+from models.audit.journal import Recorded
+from models.audit.ledgers import Replayer, Tally
 from models.audit.seals import Record
 from pipelines.locate import OUTPUTS
 from pipelines.records import compiled_plan_of

@@ -7,7 +7,8 @@ import msgspec
 import pyarrow.parquet as pq
 
 from models.audit.findings import Finding
-from models.audit.ledgers import Recorded, Replayer, Tally
+from models.audit.journal import Recorded
+from models.audit.ledgers import Replayer, Tally
 from models.audit.seals import canonical, intact
 from models.ledger import by_household
 from pipelines.locate import OUTPUTS

@@ -10,7 +10,8 @@ import msgspec
 from bank_arrivals import PLAN
 
 from models.audit.findings import Finding
-from models.audit.ledgers import Recorded, Replayer, Tally
+from models.audit.journal import Recorded
+from models.audit.ledgers import Replayer, Tally
 from models.audit.seals import Record, sealed
 from models.folds import Output, advance
 from models.ledger.household import key_of
