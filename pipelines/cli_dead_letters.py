@@ -1,32 +1,19 @@
 """`nextbeam dead-letters list|show|replay`: look at what could not be processed, and try it again."""
 
 import argparse
-import os
 import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING
 
-from models.plan.wording import nearest
 from pipelines.amounts import COUNT, RATE
 from pipelines.commands import add_command
-from pipelines.locate import OUTPUTS, PLAN, UsageError, find_mapping, find_plan, run_folder
-from pipelines.place import PUBSUB_EMULATOR, WHERE, add_names, checked_dataset, checked_part, place
-from schemas import Reason
+from pipelines.dead_letters import NO_MAPPING, TABLE
+from pipelines.place import WHERE, add_names
 
 if TYPE_CHECKING:
-    from models.dead_letters import Choice, Judge
     from pipelines.commands import Commands
-    from pipelines.dead_letters.journal import Journal
-    from pipelines.dead_letters.senders import Sender
-    from pipelines.dead_letters.sources import Source
-    from pipelines.provisioning import Names
-    from pipelines.provisioning.endpoints import Endpoints
-
-NO_MAPPING = "none"
-TABLE = "dead_letters"
 
 _LIST_EXAMPLE = f"""examples:
   nextbeam dead-letters list --out out/day
@@ -152,13 +139,14 @@ def _add_rules(parser: argparse.ArgumentParser) -> None:
 
 
 def _list(args: argparse.Namespace, _: list[str]) -> int:
-    from pipelines.dead_letters.sources import all_letters  # noqa: PLC0415  (help must be quick)
+    from pipelines.dead_letters.chosen import choice_of, source_of  # noqa: PLC0415  (help must be quick)
+    from pipelines.dead_letters.sources import all_letters  # noqa: PLC0415
     from pipelines.dead_letters.telling import listing  # noqa: PLC0415
     from pipelines.report import print_answer  # noqa: PLC0415
 
-    choice = _choice(args)
+    choice = choice_of(args)
     with ExitStack() as stack:
-        source = _source(args, stack)
+        source = source_of(args, stack)
         print_answer(listing(all_letters(source, choice)), args.format)
     if source.unreadable:
         print(f"{source.unreadable} messages are no dead letters of this version", file=sys.stderr)
@@ -166,178 +154,37 @@ def _list(args: argparse.Namespace, _: list[str]) -> int:
 
 
 def _show(args: argparse.Namespace, _: list[str]) -> int:
+    from pipelines.dead_letters.chosen import judge_of, source_of  # noqa: PLC0415
     from pipelines.dead_letters.sources import one_letter  # noqa: PLC0415
     from pipelines.dead_letters.telling import told_letter  # noqa: PLC0415
 
-    judge = _judge(args)
+    judge = judge_of(args)
     with ExitStack() as stack:
-        letter = one_letter(_source(args, stack), args.id)
+        letter = one_letter(source_of(args, stack), args.id)
     print("\n".join(told_letter(letter, judge.verdict(letter.letter), payload=args.payload)))
     return 0
 
 
 def _replay(args: argparse.Namespace, _: list[str]) -> int:
+    from pipelines.dead_letters import chosen  # noqa: PLC0415
     from pipelines.dead_letters.journal import Journal  # noqa: PLC0415
     from pipelines.dead_letters.replaying import Limits, Replay  # noqa: PLC0415
     from pipelines.dead_letters.telling import told_replay  # noqa: PLC0415
     from pipelines.stopping import stop_requested  # noqa: PLC0415
 
-    judge, choice = _judge(args), _choice(args)
+    judge, choice = chosen.judge_of(args), chosen.choice_of(args)
     limits = Limits(most=args.limit, rate=args.rate, dry=args.dry_run, again=args.again)
     with ExitStack() as stack:
         stop = stack.enter_context(stop_requested())
-        sender = _sender(args, stop)
-        journal = stack.enter_context(Journal(_journal(args), write=not args.dry_run))
+        sender = chosen.sender_of(args, stop)
+        journal = stack.enter_context(Journal(chosen.journal_file(args), write=not args.dry_run))
         if args.into:
-            _forget_missing(journal, Path(args.into))
-        told = Replay(judge, sender, journal, limits, stop).run(_source(args, stack, stop), choice)
+            chosen.forget_missing(journal, Path(args.into))
+        told = Replay(judge, sender, journal, limits, stop).run(chosen.source_of(args, stack, stop), choice)
     print("\n".join(told_replay(told, dry=args.dry_run)))
     if args.into and told.total and not args.dry_run:
-        print(f"the next run of the same events reads them, too: {_flags(Path(args.into))}")
+        print(f"the next run of the same events reads them, too: {chosen.flags(Path(args.into))}")
     return 1 if told.kept or told.unreadable else 0
-
-
-def _choice(args: argparse.Namespace) -> "Choice":
-    from models.dead_letters import Choice  # noqa: PLC0415
-
-    return Choice(
-        reasons=frozenset(_reason(name) for name in args.reason),
-        steps=frozenset(args.step),
-        ids=tuple(vars(args).get("id") or ()),
-        since=args.since,
-        until=args.until,
-    )
-
-
-def _reason(name: str) -> str:
-    known = [reason.value for reason in Reason]
-    if name in known:
-        return name
-    close = nearest(name, known)
-    hint = f"did you mean {close!r}?" if close else f"there are {', '.join(known)}"
-    raise UsageError(f"--reason: {name!r} is none; {hint}")
-
-
-def _judge(args: argparse.Namespace) -> "Judge":
-    from models.dead_letters import Judge  # noqa: PLC0415
-    from models.mapping import load_mapping  # noqa: PLC0415
-    from models.mapping.load import MappingFileError  # noqa: PLC0415
-    from models.plan.load import PlanError, load_plan  # noqa: PLC0415
-
-    mapping = _mapping(args)
-    try:
-        plan = load_plan(_plan(args)).spec
-        return Judge(plan, load_mapping(mapping).reshape if mapping else None, OUTPUTS)
-    except (PlanError, MappingFileError) as error:
-        raise UsageError(str(error)) from error
-
-
-def _plan(args: argparse.Namespace) -> Path:
-    if args.plan:
-        return find_plan(args.plan)
-    if not args.out:
-        raise UsageError(
-            "--plan is missing: only letters that decode under the plan in force can be sent again"
-        )
-    return run_folder(args.out) / PLAN
-
-
-def _mapping(args: argparse.Namespace) -> Path | None:
-    if args.mapping:
-        return None if args.mapping == NO_MAPPING else find_mapping(args.mapping)
-    own = _mapping_of_run(run_folder(args.out)) if args.out else None
-    if own and not own.is_file():
-        raise UsageError(f"the run was read by the mapping {str(own)!r}, which is gone; name it by --mapping")
-    return own
-
-
-def _mapping_of_run(out: Path) -> Path | None:
-    import json  # noqa: PLC0415
-
-    own = json.loads((out / "summary.json").read_text("utf-8")).get("inputs", {}).get("mapping")
-    return (out / own).resolve() if own else None
-
-
-def _source(args: argparse.Namespace, stack: ExitStack, stop: Event | None = None) -> "Source":
-    from pipelines.dead_letters.sources import FolderSource, SubscriptionSource, TableSource  # noqa: PLC0415
-
-    if args.out:
-        return FolderSource(run_folder(args.out))
-    source: TableSource | SubscriptionSource
-    if args.dataset:
-        endpoints, dataset = _table("--dataset", args.dataset, args)
-        source = TableSource(endpoints, f"{dataset}.{TABLE}")
-    else:
-        endpoints, names = place(args, "Pub/Sub")
-        source = SubscriptionSource(endpoints, _subscription(args.subscription, names), stop or Event())
-    stack.callback(source.close)
-    return source
-
-
-def _sender(args: argparse.Namespace, stop: Event) -> "Sender":
-    from models.dead_letters import Target  # noqa: PLC0415
-    from pipelines.dead_letters.senders import (  # noqa: PLC0415
-        FeedSender,
-        NoSender,
-        RowSender,
-        Sender,
-        Senders,
-        TopicSender,
-    )
-    from pipelines.provisioning.resources import OUTCOMES, SIGNALS  # noqa: PLC0415
-
-    senders: list[Sender] = []
-    if args.into:
-        senders.append(FeedSender(Path(args.into)))
-    elif not args.project and not os.environ.get(PUBSUB_EMULATOR):
-        if not args.dry_run:
-            raise UsageError(
-                f"where to? name an emulator by {PUBSUB_EMULATOR}, or a project of the cloud by --project; "
-                "`replay --into FILE` writes to a file instead"
-            )
-        senders.append(NoSender())
-    else:
-        endpoints, names = place(args, "Pub/Sub")
-        topics = {Target.SIGNALS: names.topic(SIGNALS), Target.OUTCOMES: names.topic(OUTCOMES)}
-        senders.append(TopicSender(endpoints, topics, stop))
-    if args.rows_to:
-        senders.append(RowSender(*_table("--rows-to", args.rows_to, args), OUTPUTS))
-    return Senders(*senders)
-
-
-def _table(flag: str, name: str, args: argparse.Namespace) -> "tuple[Endpoints, str]":
-    """Where BigQuery is, and the full name of a dataset there."""
-    project, dataset = checked_dataset(flag, name)
-    endpoints, names = place(args, "BigQuery")
-    return endpoints, f"{project or names.project}.{dataset}"
-
-
-def _subscription(name: str, names: "Names") -> str:
-    return name if name.startswith("projects/") else names.subscription(checked_part("--subscription", name))
-
-
-def _journal(args: argparse.Namespace) -> Path:
-    if args.journal:
-        return Path(args.journal)
-    if args.out:
-        folder = Path(args.out).resolve()
-        return folder.with_name(f"{folder.name}.replayed.jsonl")
-    return Path(f"{(args.subscription or args.dataset).rpartition('/')[2]}.replayed.jsonl")
-
-
-def _forget_missing(journal: "Journal", path: Path) -> None:
-    from pipelines.dead_letters.senders import FeedSender  # noqa: PLC0415
-
-    for each in FeedSender(path).paths.values():
-        if not each.exists():
-            journal.forget(str(each.resolve()))
-
-
-def _flags(path: Path) -> str:
-    from pipelines.dead_letters.senders import FeedSender  # noqa: PLC0415
-
-    feeds = FeedSender(path).paths.items()
-    return " ".join(f"--{target} {feed}" for target, feed in feeds if feed.exists())
 
 
 def _time(text: str) -> datetime:
