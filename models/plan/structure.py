@@ -24,9 +24,9 @@ _RANGE = re.compile(r"Expected `(\w+)` (.+)")
 
 PATTERNS = {
     f"^{DURATION}$": "write a whole number and a unit, e.g. 30m or 7d (ms, s, m, h, d, w); 99999d at most",
-    r"^[a-z0-9][a-z0-9_.-]{0,79}$": "use lower-case letters, digits, `-`, `_` and `.`, e.g. no-loan",
-    r"^[a-z][a-z0-9_]{0,59}$": "use lower-case letters, digits and `_`, letter first, e.g. views_7d",
-    r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$": "use letters, digits, `-`, `_` and `.`, e.g. personal-loan",
+    r"^[a-z0-9][a-z0-9_.-]{0,79}$": "use at most 80 lower-case letters, digits, `-`, `_` and `.`, e.g. no-loan",
+    r"^[a-z][a-z0-9_]{0,59}$": "use at most 60 lower-case letters, digits and `_`, letter first, e.g. views_7d",
+    r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$": "use at most 80 letters, digits, `-`, `_` and `.`, e.g. personal-loan",
     r"^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?)?$": "write a date, or date and time, e.g. 2026-12-01 or 2026-12-01T09:00",
     r"^([01]\d|2[0-3]):[0-5]\d$": 'write hours and minutes in quotes, e.g. "21:00"',
 }
