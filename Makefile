@@ -34,7 +34,7 @@ kernel: .venv/.installed ## Compile the kernel anew after a change to it
 	  cmp -s "$$built" "../../$$built" || { cp "$$built" "../../$$built.new" && mv -f "../../$$built.new" "../../$$built"; } || exit 1; done
 
 demo: setup ## Decide a sample day of a bank and show what came of it
-	@$(BIN)/nextbeam demo --out $(OUT)
+	@$(BIN)/nextbeam demo --out "$(OUT)"
 
 test: setup ## Run all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)

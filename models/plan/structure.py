@@ -144,8 +144,12 @@ def _leaf_findings(place: Place, node: Node, annotation: Any) -> Iterator[Findin
     if isinstance(value, float) and not math.isfinite(value):
         yield place.finding("number out of range", "write a smaller one")
         return
-    if isinstance(value, str) and (pattern := _pattern(annotation)) and not re.fullmatch(pattern, value):
-        yield place.finding(f"{value[:60]!r} does not fit", PATTERNS.get(pattern, f"match {pattern}"))
+    pattern = _pattern(annotation)
+    if pattern and isinstance(value, str | int | float) and not re.fullmatch(pattern, str(value)):
+        got = (
+            repr(value[:60]) if isinstance(value, str) else kind(node)
+        )  # a number that quotes would not mend
+        yield place.finding(f"{got} does not fit", PATTERNS.get(pattern, f"match {pattern}"))
         return
     try:
         msgspec.convert(value, annotation)

@@ -96,6 +96,14 @@ def test_the_digest_is_stable():
     assert load_plan(SMALL).digest == load_plan(SMALL).digest
 
 
+@pytest.mark.parametrize(
+    ("gap", "expected"),
+    [("7", "session.gap: the number 7 does not fit"), ("true", "session.gap: true does not fit")],
+)
+def test_what_quotes_would_not_mend_is_not_told_to_be_quoted(tmp_path, gap, expected):
+    assert findings(write(tmp_path, f"session: {{gap: {gap}}}\n{MINIMAL}")) == [expected]
+
+
 # Several files
 
 
