@@ -24,7 +24,7 @@ from models.plan.conditions import (
     Truth,
 )
 from models.plan.fields import Field, FieldTable, Scope, fields_of
-from models.plan.lint_logic import Claim
+from models.plan.lint_claims import Claim
 from models.plan.spec import FeatureSpec, PlanSpec, TriggerSpec
 
 Parse = Callable[[str, Scope], Condition]

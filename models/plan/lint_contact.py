@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from models.plan.fields import Scope
+from models.plan.lint_claims import Claim
 from models.plan.lint_findings import Remark
-from models.plan.lint_logic import Claim
 from models.plan.lint_view import View, where
 from models.plan.lint_worth import labelled
 from models.plan.spec import LimitSpec, ScopeSpec, SuppressionSpec

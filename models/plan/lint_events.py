@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from models.plan.conditions import Condition, Known
 from models.plan.fields import Scope
+from models.plan.lint_claims import Claim
 from models.plan.lint_findings import Remark
-from models.plan.lint_logic import Claim
 from models.plan.lint_reasoner import Reasoner
 from models.plan.lint_view import View, named, where
 from schemas.common import Direction

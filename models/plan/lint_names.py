@@ -15,8 +15,8 @@ from models.plan.conditions import (
 from models.plan.expression_checks import expressions_of
 from models.plan.facts import care_facts, consent_facts
 from models.plan.fields import Field
+from models.plan.lint_claims import fields_named
 from models.plan.lint_findings import Remark
-from models.plan.lint_logic import fields_named
 from models.plan.lint_view import View, named
 from models.plan.spec import FeatureSpec, PlanSpec
 

@@ -15,8 +15,9 @@ import z3
 from models.plan.conditions import Condition
 from models.plan.fields import FieldTable, Scope, fields_of
 from models.plan.lint_axioms import Axiom, axioms_of
+from models.plan.lint_claims import Claim
 from models.plan.lint_domains import domains_of
-from models.plan.lint_logic import Claim, Formula, Translator
+from models.plan.lint_logic import Formula, Translator
 from models.plan.spec import PlanSpec
 from models.plan.syntax import parse
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from models.plan.conditions import AllOf, AnyOf, Condition, Known, Not
+from models.plan.lint_claims import Claim
 from models.plan.lint_findings import Remark
-from models.plan.lint_logic import Claim
 from models.plan.lint_view import RuleAt, View, named
 from models.plan.structure import Place
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from models.care import applies, care_rules, consent_rules
 from models.plan.conditions import AllOf, Among, AnyOf, Condition, Constant, Holds, Ref, Truth
 from models.plan.facts import care_facts
-from models.plan.lint_logic import Claim
+from models.plan.lint_claims import Claim
 from models.plan.lint_reasoner import Reasoner
 from models.plan.scopes import Members
 from models.plan.spec import ActionSpec, PlanSpec, RuleSpec, TreatmentSpec

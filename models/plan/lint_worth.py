@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from models.exploration.evidence import known_propensity
 from models.ledger.attribution import LABELS
+from models.plan.lint_claims import Claim
 from models.plan.lint_findings import Remark
-from models.plan.lint_logic import Claim
 from models.plan.lint_view import View, some, where
 from models.plan.spec import ActionSpec, InfluenceSpec, WeightSpec
 from models.plan.structure import Place

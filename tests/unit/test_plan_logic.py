@@ -24,8 +24,9 @@ from models.engagement import ContextWeights
 from models.plan.conditions import Constant
 from models.plan.expressions import compile_filters, compile_triggers
 from models.plan.fields import Scope, feature_columns, fields_of
+from models.plan.lint_claims import Claim, computed_in, computed_name, fields_named
 from models.plan.lint_domains import Domain, domains_of
-from models.plan.lint_logic import Claim, Translator, computed_in, computed_name, fields_named
+from models.plan.lint_logic import Translator
 from models.plan.lint_reasoner import Reasoner
 from models.plan.load import load_plan
 from models.plan.spec import TriggerSpec, WeightSpec
