@@ -26,7 +26,7 @@ from models.exploration.probability import with_probabilities
 from models.folds import Fold, Output, advance
 from models.funnel import Funnel
 from models.ledger import HouseholdFold, LedgerEvent, LedgerFold, LedgerState, by_household
-from models.ledger.household import HouseholdState
+from models.ledger.household_state import HouseholdState
 from models.ledger.state import NOTES_LOST
 from models.plan.compiled import Plan
 from models.times import NEVER, Micros, duration, micros

@@ -11,7 +11,7 @@ When a member is erased, their contacts go; limits of the household that look ba
 The next record of any member tells of it, but not of whom: a replay has to know as little.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -19,9 +19,9 @@ import msgspec
 from models.erasure import ERASE, MEMBER_ERASED, MEMORY_ERASED, NOTE_ERASED
 from models.folds import Counted, Fold, Output
 from models.ledger.events import customer_of
+from models.ledger.household_state import HouseholdState, decode_household, encode_household
 from models.ledger.state import Kin, LedgerState, Noted
 from models.plan.spec import PlanSpec
-from models.stored import Number, Past, Stored
 from models.times import DAY, NEVER, Micros, micros, moment
 from schemas.candidates import CandidateSet
 from schemas.dead_letter import DeadLetter, Reason
@@ -40,10 +40,6 @@ EMPTY_FOR = 31 * DAY
 """How long what is left of a household without members is kept: no topic keeps messages for longer, so that nothing
 comes any more that happened before."""
 
-VERSION = 1
-READS_FROM = 1
-"""The oldest version that is still read."""
-
 State = TypeVar("State")
 
 
@@ -61,39 +57,6 @@ class Member(Fold[State, Any], Protocol[State]):
 
     def with_ledger(self, state: State, ledger: LedgerState) -> State:
         """The state with another ledger."""
-
-
-class HouseholdState(msgspec.Struct, frozen=True):
-    """What is remembered of one household. Once it has no members, times and a number stay for `EMPTY_FOR`."""
-
-    members: Mapping[str, Any] = {}
-    """Their states, by customer id; never changed, always replaced."""
-    forgotten: Micros = -NEVER
-    """When the ledger of a member was last forgotten as a whole: a decision from long before it cannot be sure."""
-    since: Micros = -NEVER
-    """Event time of the first change of any ledger of the household."""
-    sequence: int = 0
-    """Number of the latest change."""
-    erased: Micros = -NEVER
-    """Up to when contacts of a member were erased."""
-    notes: tuple[Noted, ...] = ()
-    """What no record of any member tells of yet: that somebody was erased."""
-
-
-class _Encoded(msgspec.Struct, array_like=True, gc=False):
-    """Append fields, with defaults."""
-
-    version: int
-    forgotten: Stored
-    since: Past
-    sequence: Number
-    members: tuple[tuple[str, bytes], ...]
-    erased: Past = -NEVER
-    notes: tuple[Noted, ...] = ()
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_Encoded).decode
 
 
 def by_household(spec: PlanSpec) -> bool:
@@ -221,9 +184,7 @@ class HouseholdFold(Generic[State]):
 
     def encode(self, state: HouseholdState) -> bytes:
         """A version, and each member's state as their fold writes it, so that it has its own version."""
-        members = tuple([(name, self._member.encode(state.members[name])) for name in sorted(state.members)])
-        numbers = state.forgotten, state.since, state.sequence
-        return _encode(_Encoded(VERSION, *numbers, members, state.erased, state.notes))
+        return encode_household(state, self._member.encode)
 
     def decode(self, data: bytes) -> HouseholdState:
         """The state again.
@@ -231,18 +192,7 @@ class HouseholdFold(Generic[State]):
         Raises:
           ValueError: Not a household's state of this version, or a member's is unreadable.
         """
-        try:
-            found = _decode(data)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise ValueError(f"unreadable household state: {error}") from error
-        if not READS_FROM <= found.version <= VERSION:
-            raise ValueError(
-                f"household state of version {found.version}, this code reads {READS_FROM} to {VERSION}"
-            )
-        members = {name: self._member.decode(encoded) for name, encoded in found.members}
-        return HouseholdState(
-            members, found.forgotten, found.since, found.sequence, found.erased, found.notes
-        )
+        return decode_household(data, self._member.decode)
 
     def examine(self, state: HouseholdState) -> None:
         """Look closer at each member than `decode` does.

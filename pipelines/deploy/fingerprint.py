@@ -10,9 +10,8 @@ from apache_beam.portability.api import beam_runner_api_pb2 as beam_api
 import models.context.state as context
 import models.ledger.state as ledger
 from models import decide
-from models.ledger import household
+from models.ledger import household_state
 
-PICKLED = "beam:coder:pickled_python:v1"
 _PAR_DO = common_urns.primitives.PAR_DO.urn
 _GROUP_BY_KEY = common_urns.primitives.GROUP_BY_KEY.urn
 _READ = common_urns.composites.PUBSUB_READ.urn
@@ -76,7 +75,7 @@ FORMATS: Mapping[str, Format] = {
     for name, code in {
         "context": context,
         "decision": decide,
-        "household": household,
+        "household": household_state,
         "ledger": ledger,
     }.items()
 }

@@ -124,7 +124,7 @@ def test_versions_of_states_are_those_of_the_code():
         "models.decide",
         "models.context.state",
         "models.ledger.state",
-        "models.ledger.household",
+        "models.ledger.household_state",
     }
     for module, row in found.items():
         assert int(row[1]) == importlib.import_module(module).VERSION

@@ -21,7 +21,7 @@ from small_job import small_job
 import models.context.state as context
 import models.ledger.state as ledger
 from models.decide import DecideFold
-from models.ledger.household import HouseholdFold
+from models.ledger.household_state import decode_household
 from pipelines.cli import main
 from pipelines.deploy.fingerprint import FORMATS, Fingerprint, Format, fingerprint, unsafe_coders
 from pipelines.deploy.release import release
@@ -225,7 +225,7 @@ def _read(name: str, version: int) -> object:
     if name == "ledger":
         return ledger.decode_state(bytes((version,)) + ledger.encode_state(ledger.LedgerState())[1:])
     if name == "household":
-        return HouseholdFold(None, step="x").decode(msgspec.msgpack.encode([version, 0, 0, 0, []]))
+        return decode_household(msgspec.msgpack.encode([version, 0, 0, 0, []]), bytes)
     part = SimpleNamespace(decode=bytes)
     return DecideFold(part, None, part).decode(msgspec.msgpack.encode([version, b"", b""]))
 
