@@ -4,19 +4,21 @@ import re
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
 from models.mapping.check import check
 from models.mapping.compile import CONTRACTS, Contract, Reshape, columns_of, compile_mapping
 from models.mapping.direct import compile_direct
-from models.mapping.spec import MappingSpec, Table, Value
+from models.mapping.spec import MappingSpec, RecordSpec, SourceSpec, Table, Value, ValueSpec
 from models.plan.findings import Finding, Mark, PlanError
+from models.plan.wording import listing, nearest
 from models.plan.yaml_nodes import Node, read_yaml
 
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
+_UNKNOWN_WORD = re.compile(r"invalid enum value '(.*)'", re.DOTALL)
 _MAPS: dict[str, Any] = {"fields": Value, "attributes": Value, "profile": Value, "tables": Table}
 
 
@@ -73,7 +75,30 @@ def _structure(root: Node) -> MappingSpec:
         if unknown := _UNKNOWN.fullmatch(text):
             at, text = f"{at}.{unknown[1]}", "there is no such key"
         text = text[0].lower() + text[1:]
-        raise MappingFileError((_finding(root, at, text, "see docs/importing.md for the keys"),)) from None
+        raise MappingFileError((_finding(root, at, *_remedied(at, text)),)) from None
+
+
+def _remedied(at: str, text: str) -> tuple[str, str]:
+    """The message and what to do about it: for one of a few words, which there are."""
+    known = _words().get(at.rpartition(".")[2], ())
+    if not known or not (unknown := _UNKNOWN_WORD.fullmatch(text)):
+        return text, "see docs/importing.md for the keys"
+    close = nearest(unknown[1], known)
+    return (
+        f"{unknown[1]!r} is not known here",
+        f"did you mean {close}?" if close else f"known: {listing(known)}",
+    )
+
+
+def _words() -> dict[str, tuple[str, ...]]:
+    """The only words that some keys of a mapping take."""
+    return {
+        field.encode_name: get_args(part)
+        for struct in (MappingSpec, SourceSpec, RecordSpec, ValueSpec)
+        for field in msgspec.structs.fields(struct)
+        for part in (field.type, *get_args(field.type))
+        if get_origin(part) is Literal
+    }
 
 
 def _narrow(data: Any, path: str, message: str) -> tuple[str, str]:

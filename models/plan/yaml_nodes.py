@@ -114,7 +114,7 @@ class _Builder:
                 case yaml.DocumentStartEvent():
                     root = self._node(next(events), events, 1)
         if root is None or root.value is None:
-            _refuse(Mark(self._file, 1, 1), "empty file", "write a plan, or part of one, into it")
+            _refuse(Mark(self._file, 1, 1), "empty file", "write its keys into it, e.g. name:")
         return root
 
     def _node(self, event: Event, events: Iterator[Event], depth: int) -> Node:

@@ -3,10 +3,15 @@
 from collections.abc import Mapping
 
 from pipelines.provisioning import Names
-from pipelines.provisioning.resources import DEAD_LETTER, DECISIONS, FEEDBACK
+from pipelines.provisioning.resources import DEAD_LETTER, DECISIONS, FEEDBACK, HEARTBEATS
 from pipelines.stream_flags import SUBSCRIPTIONS
 
-_TOPICS = {"decisions_topic": DECISIONS, "feedback_topic": FEEDBACK, "dead_letters_topic": DEAD_LETTER}
+_TOPICS = {
+    "decisions_topic": DECISIONS,
+    "feedback_topic": FEEDBACK,
+    "dead_letters_topic": DEAD_LETTER,
+    "heartbeats_topic": HEARTBEATS,
+}
 
 
 def job_command(
