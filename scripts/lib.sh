@@ -54,7 +54,7 @@ who_makes() {
 image=
 read_image() {
   image=$(cat "$papers/image")
-  [[ $image =~ ^[^@[:space:]]+@sha256:[0-9a-f]{64}$ ]] || die "'$image' is no image by digest"
+  [[ $image =~ ^[a-z0-9.-]+(/[a-z0-9._-]+)+@sha256:[0-9a-f]{64}$ ]] || die "'$image' is no image by digest"
 }
 
 nextbeam() { .venv/bin/nextbeam "$@"; }

@@ -3,4 +3,4 @@
 import re
 
 BY_DIGEST = re.compile(r"[a-z0-9.-]+(/[a-z0-9._-]+)+@sha256:[0-9a-f]{64}")
-"""As Terraform takes it (`terraform/variables.tf`)."""
+"""As Terraform (`terraform/variables.tf`) and the scripts (`scripts/lib.sh`) take it."""

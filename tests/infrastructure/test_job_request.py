@@ -247,10 +247,12 @@ def test_the_state_of_customers_is_under_our_key_whatever_is_said():
     assert "would not be under your key" in told
 
 
-def test_what_an_image_is_called_is_said_once_for_python_and_terraform():
+def test_what_an_image_is_called_is_the_same_for_python_terraform_and_the_scripts():
     text = (ROOT / "terraform" / "variables.tf").read_text("utf-8")
     [pattern] = re.findall(r'var\.image == null \|\| can\(regex\("\^([^"]+)\$", var\.image\)', text)
     assert pattern == BY_DIGEST.pattern
+    script = (ROOT / "scripts" / "lib.sh").read_text("utf-8")
+    assert f"[[ $image =~ ^{BY_DIGEST.pattern}$ ]]" in script
 
 
 def test_an_update_is_asked_for_without_asking_which_job_runs():
