@@ -107,6 +107,14 @@ def out_folder(name: str, flag: str = "--out") -> Path:
     return path
 
 
+def damaged(out: Path, found: object) -> UsageError:
+    """What to say of a run's folder in which something is not as the run wrote it."""
+    said = str(found).partition("\n")[0]
+    return UsageError(
+        f"the outputs in {str(out)!r} are damaged ({said}); `nextbeam replay` names each file that is not as written"
+    )
+
+
 def run_folder(name: str | Path) -> Path:
     """The folder of a finished run.
 

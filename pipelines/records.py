@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models.plan.compiled import Plan
@@ -11,7 +12,7 @@ from models.plan.load import PlanError, load_plan
 from models.plan.spec import PlanSpec
 from models.plan.wording import listing
 from models.propensity.artifact import ArtifactError
-from pipelines.locate import MODEL, PLAN, UsageError, run_folder
+from pipelines.locate import MODEL, PLAN, UsageError, damaged, run_folder
 from schemas import Decision
 from schemas.rows import from_row
 
@@ -20,15 +21,14 @@ def find_decision(out: Path, decision_id: str) -> Decision:
     """The decision with this id, or the only one whose id starts with it.
 
     Raises:
-      UsageError: There is none, or more than one.
+      UsageError: There is none, or more than one, or a file is damaged.
     """
     found: dict[str, Decision] = {}
     for file in parquet_files(out, "decisions"):
-        ids = pq.read_table(file, columns=["decision_id"]).column(0).to_pylist()
-        rows = [i for i, each in enumerate(ids) if each.startswith(decision_id)]
-        if rows:
-            table = pq.read_table(file, partitioning=None).take(rows)
-            found |= {row["decision_id"]: from_row(Decision, row) for row in table.to_pylist()}
+        try:
+            found |= _decisions(file, decision_id)
+        except pa.ArrowInvalid as error:
+            raise damaged(out, error) from error
     if not found:
         raise UsageError(
             f"no decision {decision_id!r} in {str(out)!r}; "
@@ -39,6 +39,15 @@ def find_decision(out: Path, decision_id: str) -> Decision:
             f"{len(found)} decisions start with {decision_id!r} ({listing(sorted(found), 3)}); give more of the id"
         )
     return found.get(decision_id) or next(iter(found.values()))
+
+
+def _decisions(file: Path, start: str) -> dict[str, Decision]:
+    ids = pq.read_table(file, columns=["decision_id"]).column(0).to_pylist()
+    rows = [i for i, each in enumerate(ids) if each.startswith(start)]
+    if not rows:
+        return {}
+    table = pq.read_table(file, partitioning=None).take(rows)
+    return {row["decision_id"]: from_row(Decision, row) for row in table.to_pylist()}
 
 
 def parquet_files(out: Path, table: str) -> Iterator[Path]:

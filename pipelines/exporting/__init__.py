@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import pyarrow as pa
+
 from pipelines.exporting.bandit import export_dsjson, export_obp
 from pipelines.exporting.pega import export_pega
-from pipelines.locate import UsageError
+from pipelines.locate import UsageError, damaged
 
 _EXPORTS: Mapping[str, Callable[[Path, Path], dict[str, int]]] = {
     "pega": export_pega,
@@ -18,10 +20,12 @@ def export(kind: str, run: Path, out: Path) -> dict[str, int]:
     """Write the run in `run` to the folder `out` in one format; rows by file name.
 
     Raises:
-      UsageError: There is no run, or the folder cannot be written to.
+      UsageError: There is no run, it is damaged, or the folder cannot be written to.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
         return _EXPORTS[kind](run, out)
+    except pa.ArrowInvalid as error:
+        raise damaged(run, error) from error
     except OSError as error:
         raise UsageError(f"cannot write to {str(out)!r} ({error.strerror})") from error

@@ -26,7 +26,7 @@ from models.reporting.report import (
     Table,
     Tenth,
 )
-from pipelines.locate import UsageError
+from pipelines.locate import UsageError, damaged
 from pipelines.querying import connect
 from pipelines.records import plan_of
 from pipelines.report import identity
@@ -71,14 +71,24 @@ def report_on(out: Path, facts: Iterable[str] | None = None) -> Report:
       facts: Facts of customers' profiles to tell cohorts apart by; None: age and segment, where the plan has them.
 
     Raises:
-      UsageError: There is no run, or a fact is none that the plan knows.
+      UsageError: There is no run, a part of it is gone, or a fact is none that the plan knows.
     """
     with connect(out, VIEWS_READ) as db:
         spec = plan_of(out)
         cells = cells_of(spec, facts)
         for name, columns in _KEPT.items():  # views that read it find the table now
             db.execute(f"CREATE TEMP TABLE {name} AS SELECT {columns} FROM main.{name}")
-        return _report(db, spec, _summary(out), cells)
+        summary = _summary(out)
+        _check_whole(db, out, summary)
+        return _report(db, spec, summary, cells)
+
+
+def _check_whole(db: Cursor, out: Path, summary: Summary) -> None:
+    """A report on a part of a run would look like one on all of it."""
+    for name, written in summary.rows.items():
+        [(found,)] = _rows(db, f"SELECT count(*) FROM main.{name}")
+        if found != written:
+            raise damaged(out, f"{found:,} {name}, where the run wrote {written:,}")
 
 
 def _report(db: Cursor, spec: PlanSpec, summary: Summary, cells: Cells) -> Report:

@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from importlib.metadata import version
@@ -438,3 +439,31 @@ def test_bigquery_sql_runs_over_nested_outputs(run, capsys):
 def test_offsets_count_from_zero_as_in_bigquery(source, run, capsys):
     rows = _rows(run, f"SELECT MIN(i) AS first, COUNTIF(o.rank != i + 1) AS off FROM {source}", capsys)
     assert rows == [{"first": 0, "off": 0}]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "query|SELECT 1|--out|RUN",
+        "report|RUN",
+        "explain|ab|--out|RUN",
+        "export|dsjson|RUN",
+        "export|pega|RUN",
+    ],
+)
+def test_a_damaged_file_of_a_run_is_told_in_a_sentence(command, run, tmp_path, capsys):
+    shutil.copytree(run, tmp_path / "run")
+    for file in (tmp_path / "run" / "decisions").rglob("*.parquet"):
+        file.write_bytes(b"x")
+    assert cli.main(command.replace("RUN", str(tmp_path / "run")).split("|")) == 2
+    assert re.match(
+        r"error: the outputs in .* are damaged \(.*\); `nextbeam replay` names each file",
+        capsys.readouterr().err,
+    )
+
+
+def test_a_run_of_which_a_part_is_gone_is_not_reported_on(run, tmp_path, capsys):
+    shutil.copytree(run, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "decisions")
+    assert cli.main(["report", str(tmp_path / "run")]) == 2
+    assert re.search(r"damaged \(0 decisions, where the run wrote [\d,]+\)", capsys.readouterr().err)
