@@ -5,7 +5,7 @@ that could have won its slot, the one that did, the probability of that choice, 
 else 0.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -148,30 +148,31 @@ def export_obp(run: Path, out: Path) -> dict[str, int]:
       UsageError: There is no run.
     """
     plan = plan_of(run_folder(run))
-    arrays = _arrays(list(rounds(run)), plan)
+    arrays = _arrays(rounds(run), plan)
     np.savez_compressed(out / "bandit_feedback.npz", **arrays)
     (out / "README.txt").write_text(OBP_READ_ME, "utf-8")
     return {"bandit_feedback.npz": len(arrays["action"])}
 
 
-def _arrays(every: Sequence[Round], plan: PlanSpec) -> dict[str, Any]:
+def _arrays(every: Iterable[Round], plan: PlanSpec) -> dict[str, Any]:
+    """Of each round only what they say of it is kept: whole decisions would take far more memory."""
     table = FeatureTable.of(plan)
     index = {action.id: i for i, action in enumerate(plan.actions)}
-    distribution = np.zeros((len(every), len(index)))
-    candidates = np.zeros((len(every), len(index)), np.bool_)
-    context = np.zeros((len(every), len(table.vector_columns)))
-    for row, each in enumerate(every):
-        columns = [index[candidate.action] for candidate in each.candidates]
-        distribution[row, columns] = each.probabilities
-        candidates[row, columns] = True
-        context[row] = table.vector(each.decision.context.features)
-    action = np.array([index[each.offer.action] for each in every], np.int64)
+    known = [_row(each, table, index) for each in every]
+    distribution = np.zeros((len(known), len(index)))
+    candidates = np.zeros((len(known), len(index)), np.bool_)
+    context = np.zeros((len(known), len(table.vector_columns)))
+    for row, each in enumerate(known):
+        distribution[row, each.columns] = each.probabilities
+        candidates[row, each.columns] = True
+        context[row] = each.context
+    action = np.array([each.action for each in known], np.int64)
     return {
         "context": context,
         "action": action,
-        "reward": np.array([each.reward for each in every], np.float64),
-        "pscore": distribution[np.arange(len(every)), action],
-        "position": np.array([each.offer.slot - 1 for each in every], np.int64),
+        "reward": np.array([each.reward for each in known], np.float64),
+        "pscore": distribution[np.arange(len(known)), action],
+        "position": np.array([each.position for each in known], np.int64),
         "candidates": candidates,
         "action_dist": distribution,
         "action_context": _group_columns(plan),
@@ -179,6 +180,26 @@ def _arrays(every: Sequence[Round], plan: PlanSpec) -> dict[str, Any]:
         "actions": np.array(list(index)),
         "features": np.array(table.vector_columns),
     }
+
+
+class _Row(NamedTuple):
+    """What the arrays say of a round."""
+
+    columns: list[int]
+    """Of its candidates."""
+    probabilities: tuple[float, ...]
+    context: np.ndarray[Any, np.dtype[np.float64]]
+    action: int
+    reward: float
+    position: int
+
+
+def _row(each: Round, table: FeatureTable, index: dict[str, int]) -> _Row:
+    columns = [index[candidate.action] for candidate in each.candidates]
+    context = table.vector(each.decision.context.features)
+    return _Row(
+        columns, each.probabilities, context, index[each.offer.action], each.reward, each.offer.slot - 1
+    )
 
 
 def _groups(plan: PlanSpec) -> dict[str, tuple[str, str]]:
