@@ -89,7 +89,7 @@ servers: setup ## Install the servers that run beside the pipeline here: emulato
 prove: setup ## Attack the folds with random histories: make prove ARGS="--seeds 1000000"
 	@PYTHONPATH=tests $(BIN)/python -m delivery $(ARGS)
 
-mutants: setup ## Plant faults in the code and see that tests find them: make mutants ARGS="--only volumes"
+mutants: setup ## Plant faults in the code and see that tests find them: make mutants ARGS="--part 1/8", or "--only volumes"
 	@PYTHONPATH=tests $(BIN)/python -m mutants.hunt $(ARGS)
 
 ci: lint types derived readers infra servers test ## Everything that guards the project

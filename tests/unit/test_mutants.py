@@ -4,7 +4,7 @@ import os
 import re
 
 import pytest
-from mutants.hunt import CATALOGUE, TESTS, copied, killer, mutants, planted, sample, unreliable, unsound
+from mutants.hunt import CATALOGUE, TESTS, copied, killer, mutants, part, planted, sample, unreliable, unsound
 
 MUTANTS = mutants()
 CHOSEN = MUTANTS if os.environ.get("NEXTBEAM_FULL") == "1" else sample(MUTANTS, 4)
@@ -65,3 +65,15 @@ def test_a_catalogue_that_is_none_is_refused(tmp_path, text, complaint):
 def test_a_mutant_of_code_that_is_gone_is_refused():
     with pytest.raises(ValueError, match="occurs 0 times, not once"):
         planted(MUTANTS[0].__class__("models/care.py", "m", "no such text", ""))
+
+
+@pytest.mark.parametrize("parts", [1, 2, 8, len(MUTANTS), len(MUTANTS) + 1])
+def test_parts_are_all_of_it_and_each_mutant_is_in_one(parts):
+    found = [mutant for number in range(1, parts + 1) for mutant in part(MUTANTS, f"{number}/{parts}")]
+    assert sorted(found, key=str) == sorted(MUTANTS, key=str)
+
+
+@pytest.mark.parametrize("named", ["0/2", "3/2", "1", "1/0", "a/b", "1/2/3", "-1/2"])
+def test_a_part_that_is_none_is_refused(named):
+    with pytest.raises(ValueError, match="say 1/8"):
+        part(MUTANTS, named)
