@@ -4,12 +4,14 @@ import signal
 from collections import Counter
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 pytest_plugins = ["servers.fixtures"]
 
 # A machine that is shared pauses for longer than any deadline: how long an example takes says nothing there.
 settings.register_profile("shared", deadline=None)
+# Where it only matters whether a test fails, and not on what.
+settings.register_profile("unshrunk", deadline=None, phases=(Phase.explicit, Phase.generate))
 settings.load_profile("shared")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

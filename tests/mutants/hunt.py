@@ -1,9 +1,9 @@
 """Plant each fault of the catalogue in a copy of the code and see that tests find it: `make mutants`.
 
 The tests of what a file does are tried first; for the ledger then random histories of delivery, and oracles.
-A fault that these first tests find takes some 20 s of CPU (`--only ledger/tallies --part 1/9 --jobs 1`: 19.6 s); there
-are about a hundred. Each line says how far it is; `--part 1/8`, then 2/8 and so on, is the same in parts, for other days
-or machines.
+A fault that these first tests find takes some 20 s of CPU (`--only ledger/tallies --part 1/9 --jobs 1`: 19.6 s), one of
+the kernel, which is compiled, a minute, of about 170. Each line says how far it is; `--part 1/8`, then 2/8 and so
+on, is the same in parts, for other days or machines.
 """
 
 import argparse
@@ -20,6 +20,8 @@ from pathlib import Path
 from queue import SimpleQueue
 
 import msgspec
+from mutants import compiling
+from mutants.finders import TESTS, WITH_KERNEL
 
 ROOT = Path(__file__).parents[2]
 CATALOGUE = Path(__file__).parent / "catalogue.yaml"
@@ -28,36 +30,6 @@ HISTORIES = ("-m", "delivery", "--seeds", "300", "--stop")
 
 ORACLES = "contact_policy", "allocation"
 """The ledger beside oracles that try everything: last, for they cost most."""
-
-_CHANGES = "contact_plan_changes"
-_LEDGER = ("ledger", "household", "attribution", _CHANGES)
-TESTS = {
-    "models/ledger/limits.py": ("contact_limits", "household"),
-    "models/ledger/counts.py": ("contact_limits", "household"),
-    "models/ledger/tallies.py": ("contact_limits", "household", _CHANGES),
-    "models/ledger/suppressions.py": ("suppressions",),
-    "models/ledger/attribution.py": ("attribution",),
-    "models/ledger/fold.py": _LEDGER,
-    "models/ledger/answering.py": _LEDGER,
-    "models/ledger/forgetting.py": _LEDGER,
-    "models/ledger/book.py": ("contact_limits", *_LEDGER),
-    "models/ledger/deciding.py": ("contact_limits", *_LEDGER),
-    "models/ledger/refusals.py": ("contact_limits", *_LEDGER),
-    "models/ledger/offering.py": ("contact_limits", "ledger"),
-    "models/ledger/household.py": ("household",),
-    "models/ledger/influences.py": ("influences",),
-    "models/ledger/rounds.py": ("ledger",),
-    "models/gates.py": ("availability", "care", "quiet_hours"),
-    "models/care.py": ("care",),
-    "models/quiet_hours.py": ("quiet_hours",),
-    "models/context/fold.py": ("told_late", "context"),
-    "models/exploration/hurdles.py": ("hurdles",),
-    "models/volumes/book.py": ("volumes", "volume_exempt", "volume_decisions"),
-    "models/volumes/quotes.py": ("volumes", "volume_decisions"),
-    "models/volumes/windows.py": ("volume_windows", "volumes"),
-    "models/volumes/pacing.py": ("volumes", "volume_exempt", "volume_decisions"),
-}
-"""What is tried first, by file."""
 
 _SECONDS = 300
 """A fault after which tests run so long is found, too."""
@@ -82,6 +54,16 @@ class Mutant(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         return f"{self.file}: {self.meaning}"
 
+    @property
+    def compiled(self) -> bool:
+        """Whether something has to be built before it can be found: not for every day."""
+        return self.file.endswith(compiling.SUFFIXES)
+
+    @property
+    def with_kernel(self) -> bool:
+        """Whether it is found with the compiled form; else without it."""
+        return self.compiled or self.file in WITH_KERNEL
+
 
 def mutants(catalogue: Path = CATALOGUE) -> list[Mutant]:
     """All of the catalogue.
@@ -99,7 +81,7 @@ def mutants(catalogue: Path = CATALOGUE) -> list[Mutant]:
         for fault in faults
     ]
     for file in files.keys() - TESTS.keys():
-        raise ValueError(f"{catalogue.name}: {file}: no tests are known for it; name them in {__name__}")
+        raise ValueError(f"{catalogue.name}: {file}: no tests are known for it; name them in mutants.finders")
     for mutant in found:
         if [str(each) for each in found].count(str(mutant)) > 1:
             raise ValueError(f"{catalogue.name}: {mutant}: named more than once; say how they differ")
@@ -123,6 +105,11 @@ def sample(among: list[Mutant], size: int) -> list[Mutant]:
     return list(first.values())[:size]
 
 
+def possible(among: list[Mutant]) -> list[Mutant]:
+    """Those that can be looked for here: where the kernel is not built, it has none."""
+    return [mutant for mutant in among if not mutant.with_kernel or compiling.built(ROOT)]
+
+
 def planted(mutant: Mutant, root: Path = ROOT) -> str:
     """The text of the mutant's file with the fault in it.
 
@@ -142,23 +129,34 @@ def killer(mutant: Mutant, copy: Path) -> str | None:
       ValueError: Nothing can be said of it: the catalogue is behind the code, or with the fault it does not load.
     """
     file = copy / mutant.file
-    sound = file.read_text("utf-8")
+    modules = compiling.modules(mutant.file, copy) if mutant.compiled else []
+    before = {path: path.read_bytes() for name in modules for path in compiling.libraries(name, copy)}
+    before[file] = file.read_bytes()
     file.write_text(planted(mutant, copy), "utf-8")
     try:
-        if failing(copy, "-c", f"import {mutant.file.removesuffix('.py').replace('/', '.')}"):
-            raise ValueError(f"{mutant}: {mutant.file} does not load any more, which no test needs to find")
+        if modules:
+            compiling.build(modules, copy)
+        for name in modules or [mutant.file.removesuffix(".py")]:
+            if failing(copy, "-c", f"import {name.replace('/', '.')}"):
+                raise ValueError(
+                    f"{mutant}: {mutant.file} does not load any more, which no test needs to find"
+                )
         for name, command in _commands(mutant).items():
-            if failing(copy, *command):
+            if failing(copy, *command, with_kernel=mutant.with_kernel):
                 return name
         return None
     finally:
-        file.write_text(sound, "utf-8")
+        for path, sound in before.items():
+            path.write_bytes(sound)
         shutil.rmtree(copy / ".hypothesis", ignore_errors=True)
 
 
 def unsound(among: Iterable[Mutant], copy: Path) -> bool:
     """Whether the tests that should find these mutants fail in `copy` without any."""
-    return failing(copy, *_pytest(sorted({name for mutant in among for name in TESTS[mutant.file]})))
+    names: dict[bool, set[str]] = {}
+    for mutant in among:
+        names.setdefault(mutant.with_kernel, set()).update(TESTS[mutant.file])
+    return any(failing(copy, *_pytest(sorted(tests)), with_kernel=kernel) for kernel, tests in names.items())
 
 
 def unreliable(finders: Iterable[str | None], copy: Path) -> bool:
@@ -176,17 +174,24 @@ def _commands(mutant: Mutant) -> dict[str, tuple[str, ...]]:
 
 def _pytest(names: Iterable[str]) -> tuple[str, ...]:
     # The same examples every time: what is found today is found tomorrow.
-    options = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0")
+    seeded = ("--hypothesis-seed=0", "--hypothesis-profile=unshrunk")
+    options = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *seeded)
     return "-m", "pytest", *options, *(f"tests/unit/test_{name}.py" for name in names)
 
 
 _COSTLY = {"histories": HISTORIES, "oracles": _pytest(ORACLES)}
 
 
-def failing(copy: Path, *command: str) -> bool:
+def failing(copy: Path, *command: str, with_kernel: bool = False) -> bool:
     """Whether a command of Python fails, or never ends, in `copy`."""
     path = os.pathsep.join((str(copy), str(copy / "tests")))
-    environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "NEXTBEAM_KERNEL": "0"}
+    kernel = "1" if with_kernel else "0"
+    environment = {
+        **os.environ,
+        "PYTHONPATH": path,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "NEXTBEAM_KERNEL": kernel,
+    }
     try:
         done = subprocess.run(
             [sys.executable, *command],
@@ -203,8 +208,8 @@ def failing(copy: Path, *command: str) -> bool:
 
 def copied(folder: Path) -> Path:
     """A copy, in `folder`, of what the tests need."""
-    for name in ("models", "schemas", "tests"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("transforms", "models", "schemas", "tests"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.c"))
     shutil.copy(ROOT / "pyproject.toml", folder)
     return folder
 
@@ -259,7 +264,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="mutants at a time (default: %(default)s)")
     args = parser.parse_args()
     try:
-        chosen = part([each for each in mutants() if args.only in str(each)], args.part)
+        chosen = part(possible([each for each in mutants() if args.only in str(each)]), args.part)
         alive = hunted(chosen, args.jobs, lambda text: print(text, flush=True))
     except ValueError as error:
         print(error)

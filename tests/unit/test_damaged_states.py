@@ -20,6 +20,8 @@ from unit import test_kernel_context, test_kernel_folding
 from models.context.profile import decode_facts
 from models.folds import Fold, advance
 
+pytestmark = test_kernel_folding.pytestmark
+
 UNREADABLE = "unreadable"
 VALUES: list[Any] = [
     *(None, True, False, 0, 1, 2, 3, 7, -1, 2**31, -(2**31) - 1, 2**53, 2**53 + 1, 2**54, -(2**54) - 1),

@@ -160,6 +160,23 @@ def test_sessions_are_ended_by_the_kernel(name):
         state, other = fast.step(state, event)[0], plain.step(other, event)[0]
 
 
+@pytest.mark.parametrize("name", PLANS)
+def test_what_ends_or_is_forgotten_is_so_at_the_same_moment_in_both_forms(name):
+    fast, plain = folds(name)
+    state = fast.initial()
+    for place, kind in enumerate(["view", "buy", "view"]):
+        event = signal(place * SECOND, f"s{place}", kind, attributes={"amount": 1.5, "item": "i1"})
+        state, _ = advance(fast, state, event)
+    encoded = set()
+    for seconds in (*range(200), *range(86_400, 86_500)):
+        for moment in (-1, 0, 1):
+            now = state.clock + seconds * SECOND + moment
+            (ours, outputs), (others, expected) = fast.expire(state, now), plain.expire(state, now)
+            encoded.add(fast.encode(ours))
+            assert (fast.encode(ours), told(outputs)) == (plain.encode(others), told(expected))
+    assert len(encoded) > 2
+
+
 def test_events_in_order_are_folded_by_the_kernel():
     fold, _ = folds("gap")
     state = fold.initial()

@@ -111,6 +111,17 @@ def test_what_is_certain_has_no_fault(text):
         assert msgspec.json.decode(payload) == json.loads(payload)
 
 
+@pytest.mark.parametrize(
+    ("code", "sure"),
+    [
+        *(("0000", False), ("0001", True), ("d7ff", True), ("d800", False)),
+        *(("DBFF", False), ("dc00", False), ("DFff", False), ("e000", True)),
+    ],
+)
+def test_a_letter_by_its_number_is_certain_but_for_nul_and_halves_of_pairs(code, sure):
+    assert KERNELS.certain(b'{"a":"\\u' + code.encode() + b'"}') is sure
+
+
 @QUICK
 @given(st.binary(max_size=60), st.booleans())
 def test_bytes_that_are_no_text_are_never_certain(some, inside):

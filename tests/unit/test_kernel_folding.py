@@ -101,6 +101,17 @@ BANKS: dict[str, dict[str, Any]] = {
         "session": {"gap": "2h", "late": "1h"},
     },
     "unlimited": {"session": {"gap": "1h", "late": "1h"}},
+    "crowded": {
+        "contact": {
+            "limits": [
+                {"id": "two", "at_most": 2, "per": "1h", "each": "customer"},
+                {"id": "one", "at_most": 1, "per": "1h", "each": "group"},
+            ]
+        },
+        "arbitration": {"exploration": "thompson"},
+        "actions": WRITTEN,
+        "placements": {**bank()["placements"], "tile": {"channel": "web", "slots": 4}},
+    },
 }
 
 
@@ -181,6 +192,32 @@ def test_states_and_outputs_are_those_of_python(name, history, through_bytes):
     other, expected = plain.expire(other, NEVER)
     assert told(silent) == told(expected)
     assert fast.encode(end) == plain.encode(other)
+
+
+def test_who_is_stopped_by_what_is_offered_before_is_told_of_as_in_python():
+    fast, plain = folds("crowded")
+    state, other = fast.initial(), plain.initial()
+    rules: set[str | None] = set()
+    for event in [known(), *(request(number, 2.0 * number, "tile", "message") for number in range(60))]:
+        state, outputs = advance(fast, state, event)
+        other, expected = step_by_step(plain, other, event)
+        assert (told(outputs), fast.encode(state)) == (told(expected), plain.encode(other))
+        made = [each for each in outputs if isinstance(each, Decision)]
+        rules |= {candidate.rule for each in made for candidate in each.ranked}
+    assert rules >= {"one", "two"}
+
+
+def test_equal_bids_are_in_the_order_of_priorities():
+    first = [{**one, "mandatory": one["id"] in ("notice", "terms")} for one in WRITTEN]
+    rules = bank(**{**BANKS["crowded"], "actions": first})
+    with in_python():
+        plain = compiled(rules).decide_fold()
+    fast = compiled(rules).decide_fold()
+    state, _ = advance(fast, fast.initial(), known())
+    _, outputs = advance(fast, state, request(1, 1.0, "notice"))
+    _, expected = step_by_step(plain, state, request(1, 1.0, "notice"))
+    assert told(outputs) == told(expected)
+    assert [len(each.offers) for each in outputs if isinstance(each, Decision)] == [2]
 
 
 def test_a_decision_with_nothing_but_priorities_is_made_by_the_kernel():

@@ -225,6 +225,22 @@ def test_any_number_of_parts(size):
     assert packed(wide) == wanted(wide)
 
 
+@pytest.mark.parametrize("letter", ["a", "é", "😀"])
+@pytest.mark.parametrize("size", [0, 1, 7, 8, 15, 16, 31, 32, 33, 63, 64, 127, 128, 255, 256, 65535, 65536])
+def test_texts_of_any_size(size, letter):
+    text = letter * size
+    for value in (text, (text, 1), Any7(text, 1, text), {text: text}):
+        assert packed(value) == wanted(value)
+
+
+@pytest.mark.parametrize(
+    "edge", [0, -32, *(sign * 2**bits for bits in (7, 8, 15, 16, 31, 32, 63) for sign in (1, -1))]
+)
+def test_whole_numbers_of_any_size(edge):
+    for number in range(max(edge - 2, -(2**63)), edge + 3):
+        assert packed((number,)) == wanted((number,))
+
+
 @pytest.mark.parametrize("size", [31, 32, 33])
 def test_maps_of_any_size_are_sorted(size):
     for keys in (range(size), range(size, 0, -1)):

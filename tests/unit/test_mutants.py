@@ -1,13 +1,33 @@
-"""Faults planted in the ledger, limits, suppressions, attribution, households, care and volumes are found."""
+"""Faults planted in the ledger, limits, suppressions, care, volumes, decoding and the kernel are found."""
 
 import os
 import re
 
 import pytest
-from mutants.hunt import CATALOGUE, TESTS, copied, killer, mutants, part, planted, sample, unreliable, unsound
+from mutants import compiling
+from mutants.finders import TESTS
+from mutants.hunt import (
+    CATALOGUE,
+    ROOT,
+    copied,
+    killer,
+    mutants,
+    part,
+    planted,
+    possible,
+    sample,
+    unreliable,
+    unsound,
+)
 
 MUTANTS = mutants()
-CHOSEN = MUTANTS if os.environ.get("NEXTBEAM_FULL") == "1" else sample(MUTANTS, 4)
+POSSIBLE = possible(MUTANTS)
+CHOSEN = (
+    POSSIBLE
+    if os.environ.get("NEXTBEAM_FULL") == "1"
+    else sample([mutant for mutant in POSSIBLE if not mutant.compiled], 4)
+)
+"""What has to be compiled takes a minute each."""
 
 
 def test_there_are_enough_mutants_of_each_kind():
@@ -21,6 +41,9 @@ def test_there_are_enough_mutants_of_each_kind():
         "gates",
         "care",
         "volumes",
+        "decoding",
+        "models/kernel",
+        "schemas/kernel",
     ):
         assert sum(kind in mutant.file for mutant in MUTANTS) >= 2, kind
     assert {mutant.file for mutant in MUTANTS} == set(TESTS)
@@ -60,6 +83,16 @@ def test_a_catalogue_that_is_none_is_refused(tmp_path, text, complaint):
     (tmp_path / "catalogue.yaml").write_text(text, "utf-8")
     with pytest.raises(ValueError, match=complaint):
         mutants(tmp_path / "catalogue.yaml")
+
+
+def test_files_of_the_kernel_are_compiled_into_every_module_that_holds_them():
+    assert compiling.modules("models/kernel/struct_fields.pxi", ROOT) == [
+        "models/kernel/context",
+        "models/kernel/decoding",
+    ]
+    for mutant in MUTANTS:
+        if mutant.compiled:
+            assert compiling.modules(mutant.file, ROOT), mutant
 
 
 def test_a_mutant_of_code_that_is_gone_is_refused():
