@@ -118,17 +118,20 @@ def _told(decision: Decision, chances: Iterator[list[float]]) -> Decision:
     return msgspec.structs.replace(decision, offers=offers)
 
 
-def slot_probabilities(decision: Decision, offer: Offer) -> dict[int, float]:
-    """P(wins the slot of `offer`) of each candidate that could have, by rank; empty where chance had no say.
+def all_slot_probabilities(slots: Sequence[tuple[Offer, Sequence[Candidate]]]) -> list[dict[int, float]]:
+    """P(wins the slot) of each candidate that could have, by rank, for offers and what their decisions ranked.
+
+    Empty where chance had no say.
 
     Raises:
-      ValueError: The record does not hold what the offer was chosen from.
+      ValueError: A record does not hold what the offer was chosen from.
     """
-    if not left_to_chance(offer):
-        return {}
-    return dict(
-        zip(offer.contenders, win_probabilities(slot_contenders(offer, decision.ranked)), strict=True)
-    )
+    chosen = [slot_contenders(offer, ranked) for offer, ranked in slots if left_to_chance(offer)]
+    chances = iter(all_win_probabilities(chosen))
+    return [
+        dict(zip(offer.contenders, next(chances), strict=True)) if left_to_chance(offer) else {}
+        for offer, _ in slots
+    ]
 
 
 def left_to_chance(offer: Offer) -> bool:

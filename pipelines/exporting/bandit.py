@@ -5,7 +5,7 @@ that could have won its slot, the one that did, the probability of that choice, 
 else 0.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import pyarrow.parquet as pq
 
-from models.exploration.probability import slot_probabilities
+from models.exploration.probability import all_slot_probabilities
 from models.features import FeatureTable
 from models.plan.spec import PlanSpec
 from pipelines.locate import run_folder
@@ -60,17 +60,20 @@ def rounds(run: Path) -> Iterator[Round]:
     rewards = _rewards(run)
     for file in parquet_files(run, "decisions"):
         for batch in pq.ParquetFile(file).iter_batches(1024):
-            for row in batch.to_pylist():
-                if row["offers"]:
-                    yield from _of(from_row(Decision, row), rewards)
+            yield from _of([from_row(Decision, row) for row in batch.to_pylist() if row["offers"]], rewards)
 
 
-def _of(decision: Decision, rewards: dict[tuple[str, int], bool]) -> Iterator[Round]:
-    for offer in decision.offers:
-        answer = rewards.get((decision.decision_id, offer.rank))
-        if answer is None:
-            continue
-        found = slot_probabilities(decision, offer) or _certain(decision, offer)
+def _of(decisions: Sequence[Decision], rewards: dict[tuple[str, int], bool]) -> Iterator[Round]:
+    """Those of some decisions; probabilities of many slots together cost much less than one after the other."""
+    answered = [
+        (decision, offer, answer)
+        for decision in decisions
+        for offer in decision.offers
+        if (answer := rewards.get((decision.decision_id, offer.rank))) is not None
+    ]
+    chances = all_slot_probabilities([(offer, decision.ranked) for decision, offer, _ in answered])
+    for (decision, offer, answer), drawn in zip(answered, chances, strict=True):
+        found = drawn or _certain(decision, offer)
         candidates = tuple(decision.ranked[rank - 1] for rank in sorted(found))
         chosen = next(i for i, each in enumerate(candidates) if each.action == offer.action)
         probabilities = tuple(found[each.rank] for each in candidates)
