@@ -68,5 +68,12 @@ def compiled_plan_of(out: Path) -> Plan:
 
 
 def plan_of(out: Path) -> PlanSpec:
-    """The plan that a run decided by, as it was written beside the outputs."""
-    return load_plan(out / PLAN).spec
+    """The plan that a run decided by, as it was written beside the outputs.
+
+    Raises:
+      UsageError: It is not there, or not what it was.
+    """
+    try:
+        return load_plan(out / PLAN).spec
+    except PlanError as error:
+        raise UsageError(f"the plan of the run cannot be used: {error}") from error

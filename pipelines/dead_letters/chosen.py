@@ -16,7 +16,7 @@ from pipelines.dead_letters import NO_MAPPING, TABLE
 from pipelines.dead_letters.journal import Journal
 from pipelines.dead_letters.senders import FeedSender, NoSender, RowSender, Sender, Senders, TopicSender
 from pipelines.dead_letters.sources import FolderSource, Source, SubscriptionSource, TableSource
-from pipelines.locate import OUTPUTS, PLAN, UsageError, find_mapping, find_plan, run_folder
+from pipelines.locate import OUTPUTS, PLAN, UsageError, damaged, find_mapping, find_plan, run_folder
 from pipelines.place import PUBSUB_EMULATOR, checked_dataset, checked_part, place
 from pipelines.provisioning import Names
 from pipelines.provisioning.endpoints import Endpoints
@@ -82,7 +82,10 @@ def _mapping(args: argparse.Namespace) -> Path | None:
 
 
 def _mapping_of_run(out: Path) -> Path | None:
-    own = json.loads((out / "summary.json").read_text("utf-8")).get("inputs", {}).get("mapping")
+    try:
+        own = json.loads((out / "summary.json").read_text("utf-8")).get("inputs", {}).get("mapping")
+    except ValueError as error:
+        raise damaged(out, f"summary.json: {error}") from error
     return (out / own).resolve() if own else None
 
 

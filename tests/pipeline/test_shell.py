@@ -467,3 +467,22 @@ def test_a_run_of_which_a_part_is_gone_is_not_reported_on(run, tmp_path, capsys)
     shutil.rmtree(tmp_path / "run" / "decisions")
     assert cli.main(["report", str(tmp_path / "run")]) == 2
     assert re.search(r"damaged \(0 decisions, where the run wrote [\d,]+\)", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    "command", ["export|pega|RUN", "export|dsjson|RUN", "report|RUN", "explain|a|--out|RUN"]
+)
+def test_a_damaged_plan_of_a_run_is_told_in_a_sentence(command, run, tmp_path, capsys):
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / "plan.json").write_text("{")
+    (ids,) = [row["decision_id"] for row in _rows(run, "SELECT decision_id FROM decisions LIMIT 1", capsys)]
+    words = command.replace("RUN", str(tmp_path / "run")).replace("|a|", f"|{ids}|").split("|")
+    assert cli.main(words) == 2
+    assert "plan.json:1:1: not JSON" in capsys.readouterr().err
+
+
+def test_dead_letters_of_a_run_with_a_damaged_summary_are_told_in_a_sentence(run, tmp_path, capsys):
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / "summary.json").write_text("{")
+    assert cli.main(["dead-letters", "show", "x", "--out", str(tmp_path / "run")]) == 2
+    assert "are damaged (summary.json: " in capsys.readouterr().err
