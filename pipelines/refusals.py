@@ -31,13 +31,21 @@ def told(error: BaseException) -> str | None:
 
 
 def refused(error: BaseException) -> str | None:
-    """The same of an error, or of what it came from: Beam wraps whatever fails inside of a step."""
+    """The same of an error, or of what it came from: Beam wraps whatever fails inside of a step.
+
+    What goes wrong while a refusal is handled is no part of it, and ours to mend.
+    """
     seen: BaseException | None = error
     while seen is not None:
         if said := told(seen):
             return said
-        seen = seen.__cause__ or seen.__context__
+        seen = seen.__cause__ or (seen.__context__ if _passed_on(seen) else None)
     return None
+
+
+def _passed_on(error: BaseException) -> bool:
+    """Whether this says again what it came from: an error of the machine's, or one that Beam marked as of a step."""
+    return isinstance(error, OSError) or hasattr(error, "_tagged_with_step")
 
 
 def _number(error: BaseException) -> int:

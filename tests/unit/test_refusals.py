@@ -8,10 +8,12 @@ import signal
 import sys
 import threading
 
+import apache_beam as beam
 import duckdb
 import pytest
 
 from pipelines import cli
+from pipelines.options import beam_options
 from pipelines.refusals import refused, told
 from pipelines.stopping import terminable
 
@@ -46,10 +48,32 @@ def test_what_is_ours_to_mend_is_no_refusal(error):
 
 
 def test_a_refusal_is_found_inside_of_what_a_runner_raises():
-    wrapped = RuntimeError("[while running 'a step']")
-    wrapped.__cause__ = OSError(errno.ENOSPC, "full")
-    assert refused(wrapped) is not None
+    def write(_: object) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    with pytest.raises(RuntimeError) as raised, beam.Pipeline(options=beam_options([])) as pipeline:
+        pipeline | beam.Create([1]) | beam.Map(write)
+    assert raised.value.__cause__ is None
+    assert refused(raised.value) is not None
     assert refused(RuntimeError("[while running 'a step']")) is None
+
+
+def test_what_goes_wrong_while_a_refusal_is_handled_keeps_its_traceback():
+    def handle() -> None:
+        try:
+            raise PermissionError(errno.EACCES, "no", "a/b")
+        except OSError:
+            {}["ours"]
+
+    def write(_: object) -> None:
+        handle()
+
+    with pytest.raises(KeyError) as raised:
+        handle()
+    assert refused(raised.value) is None
+    with pytest.raises(KeyError) as in_a_step, beam.Pipeline(options=beam_options([])) as pipeline:
+        pipeline | beam.Create([1]) | beam.Map(write)
+    assert refused(in_a_step.value) is None
 
 
 def test_a_command_that_is_refused_ends_with_2_and_one_line(tmp_path, monkeypatch, capsys):
