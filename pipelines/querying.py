@@ -13,6 +13,7 @@ from pipelines.sql.local import create_limits, create_views, prepare
 from pipelines.sql.translate import tables_named, to_duckdb
 from pipelines.sql.views import VIEWS, needed_for
 from pipelines.tables import attach
+from pipelines.whole import reading
 
 TABLES = (*OUTPUTS, PLAN_LIMITS)
 NAMES = (*TABLES, *VIEWS)
@@ -32,12 +33,13 @@ def connect(out: Path, asked: Iterable[str] = ()) -> duckdb.DuckDBPyConnection:
     `asked`: names of the views of `pipelines.sql` that are to be there too.
 
     Raises:
-      UsageError: The folder holds no run.
+      UsageError: The folder holds no run, or one that is damaged.
     """
     run_folder(out)
     connection = duckdb.connect(":memory:")
     prepare(connection)
-    attach(connection, out)
+    with reading(out):
+        attach(connection, out)
     _add_views(connection, out, set(asked))
     connection.execute(f"SET allowed_directories = ['{str(out.resolve()).replace(chr(39), chr(39) * 2)}']")
     connection.execute("SET enable_external_access = false")

@@ -4,7 +4,6 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models.plan.compiled import Plan
@@ -12,7 +11,8 @@ from models.plan.load import PlanError, load_plan
 from models.plan.spec import PlanSpec
 from models.plan.wording import listing
 from models.propensity.artifact import ArtifactError
-from pipelines.locate import MODEL, PLAN, UsageError, damaged, run_folder
+from pipelines.locate import MODEL, PLAN, UsageError, run_folder
+from pipelines.whole import reading
 from schemas import Decision
 from schemas.rows import from_row
 
@@ -25,10 +25,8 @@ def find_decision(out: Path, decision_id: str) -> Decision:
     """
     found: dict[str, Decision] = {}
     for file in parquet_files(out, "decisions"):
-        try:
+        with reading(out):
             found |= _decisions(file, decision_id)
-        except pa.ArrowInvalid as error:
-            raise damaged(out, error) from error
     if not found:
         raise UsageError(
             f"no decision {decision_id!r} in {str(out)!r}; "

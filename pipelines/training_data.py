@@ -18,6 +18,7 @@ from models.propensity.responses import Responses, Strings, hash_customer
 from pipelines.locate import UsageError, run_folder
 from pipelines.querying import connect
 from pipelines.records import plan_of
+from pipelines.whole import reading
 
 _FEATURE, _SLICE = "feature.", "slice."
 _FORMAT = b"nextbeam-responses/1"
@@ -69,7 +70,8 @@ def read_run(run: Path, facts: Sequence[str], about: str | None) -> Shown:
         raise UsageError(
             f"the plan of {str(run)!r} has no features to learn from; write `features`, and decide anew"
         )
-    table = _answered(connect(run), facts)
+    with reading(run):
+        table = _answered(connect(run), facts)
     if not table.num_rows:
         raise UsageError(
             f"no offer in {str(run)!r} has an answer; decide signals together with their --outcomes"

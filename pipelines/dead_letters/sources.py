@@ -16,6 +16,7 @@ from pipelines.live.wire import StoppedError, Subscription
 from pipelines.locate import UsageError
 from pipelines.provisioning.endpoints import Endpoints
 from pipelines.records import parquet_files
+from pipelines.whole import reading
 from schemas import DeadLetter
 from schemas.rows import from_row
 
@@ -78,9 +79,10 @@ class FolderSource(_Still):
     def batches(self, choice: Choice) -> Iterator[list[Held]]:
         """File by file."""
         for file in parquet_files(self._folder, "dead_letters"):
-            for batch in pq.ParquetFile(file).iter_batches(_ROWS):
-                letters = (found(from_row(DeadLetter, row)) for row in batch.to_pylist())
-                yield [Held(letter) for letter in letters if choice.takes(letter)]
+            with reading(self._folder):
+                for batch in pq.ParquetFile(file).iter_batches(_ROWS):
+                    letters = (found(from_row(DeadLetter, row)) for row in batch.to_pylist())
+                    yield [Held(letter) for letter in letters if choice.takes(letter)]
 
 
 class TableSource(_Still):

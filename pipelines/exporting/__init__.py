@@ -3,11 +3,9 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import pyarrow as pa
-
 from pipelines.exporting.bandit import export_dsjson, export_obp
 from pipelines.exporting.pega import export_pega
-from pipelines.locate import UsageError, damaged
+from pipelines.locate import UsageError
 
 _EXPORTS: Mapping[str, Callable[[Path, Path], dict[str, int]]] = {
     "pega": export_pega,
@@ -25,7 +23,5 @@ def export(kind: str, run: Path, out: Path) -> dict[str, int]:
     try:
         out.mkdir(parents=True, exist_ok=True)
         return _EXPORTS[kind](run, out)
-    except pa.ArrowInvalid as error:
-        raise damaged(run, error) from error
     except OSError as error:
         raise UsageError(f"cannot write to {str(out)!r} ({error.strerror})") from error

@@ -18,6 +18,7 @@ from models.features import FeatureTable
 from models.plan.spec import PlanSpec
 from pipelines.locate import run_folder
 from pipelines.records import parquet_files, plan_of
+from pipelines.whole import reading
 from schemas import Candidate, Decision, Offer, Stage
 from schemas.rows import from_row
 
@@ -59,8 +60,15 @@ def rounds(run: Path) -> Iterator[Round]:
     """All answered offers of a run, in the order of its files."""
     rewards = _rewards(run)
     for file in parquet_files(run, "decisions"):
+        for decisions in _offering(file, run):
+            yield from _of(decisions, rewards)
+
+
+def _offering(file: Path, run: Path) -> Iterator[list[Decision]]:
+    """The decisions with offers, some at a time."""
+    with reading(run):
         for batch in pq.ParquetFile(file).iter_batches(1024):
-            yield from _of([from_row(Decision, row) for row in batch.to_pylist() if row["offers"]], rewards)
+            yield [from_row(Decision, row) for row in batch.to_pylist() if row["offers"]]
 
 
 def _of(decisions: Sequence[Decision], rewards: dict[tuple[str, int], bool]) -> Iterator[Round]:
@@ -94,7 +102,8 @@ def _rewards(run: Path) -> dict[tuple[str, int], bool]:
     """By decision and rank: whether any answer was positive. Offers whose answers say nothing are left out."""
     rewards: dict[tuple[str, int], bool] = {}
     for file in parquet_files(run, "feedback"):
-        table = pq.read_table(file, columns=["decision_id", "rank", "label"], partitioning=None)
+        with reading(run):
+            table = pq.read_table(file, columns=["decision_id", "rank", "label"], partitioning=None)
         for row in table.to_pylist():
             if row["label"] is not None:
                 key = row["decision_id"], row["rank"]

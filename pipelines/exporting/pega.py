@@ -15,6 +15,7 @@ from pipelines.exporting.stages import PEGA_ARMS, PEGA_CHANNELS, PEGA_STAGES
 from pipelines.locate import run_folder
 from pipelines.records import plan_of
 from pipelines.tables import attach
+from pipelines.whole import reading
 
 FILES = {
     "decisions": "pega_decisions.sql",
@@ -44,10 +45,11 @@ def export_pega(run: Path, out: Path) -> dict[str, int]:
     """
     run_folder(run)
     out.mkdir(parents=True, exist_ok=True)
-    with duckdb.connect(":memory:") as connection:
+    lookups = _lookups(plan_of(run))
+    with reading(run), duckdb.connect(":memory:") as connection:
         connection.execute("SET TimeZone = 'UTC'")
         attach(connection, run)
-        for name, table in _lookups(plan_of(run)).items():
+        for name, table in lookups.items():
             connection.register(name, table)
         rows = {f"{name}.parquet": _copy(connection, name, query, out) for name, query in FILES.items()}
     (out / "README.txt").write_text(READ_ME, "utf-8")

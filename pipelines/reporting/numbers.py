@@ -32,6 +32,7 @@ from pipelines.records import plan_of
 from pipelines.report import identity
 from pipelines.reporting.treatment import cells_of, treatment
 from pipelines.summary import STAGE_ORDER, Summary
+from pipelines.whole import reading
 
 VIEWS_READ = (
     "arm_comparison",
@@ -73,7 +74,7 @@ def report_on(out: Path, facts: Iterable[str] | None = None) -> Report:
     Raises:
       UsageError: There is no run, a part of it is gone, or a fact is none that the plan knows.
     """
-    with connect(out, VIEWS_READ) as db:
+    with reading(out), connect(out, VIEWS_READ) as db:
         spec = plan_of(out)
         cells = cells_of(spec, facts)
         for name, columns in _KEPT.items():  # views that read it find the table now

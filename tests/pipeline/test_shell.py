@@ -462,6 +462,22 @@ def test_a_damaged_file_of_a_run_is_told_in_a_sentence(command, run, tmp_path, c
     )
 
 
+@pytest.mark.parametrize("place", ["footer", "pages"])
+@pytest.mark.parametrize(
+    "command", ["report|RUN", "export|dsjson|RUN", "export|pega|RUN", "dead-letters|list|--out|RUN"]
+)
+def test_a_file_that_was_damaged_within_is_told_in_a_sentence(command, place, run, tmp_path, capsys):
+    shutil.copytree(run, tmp_path / "run")
+    table = "dead_letters" if command.startswith("dead") else "decisions"
+    *_, last = sorted((tmp_path / "run" / table).rglob("*.parquet"))
+    data = last.read_bytes()
+    footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    at, wrong = (footer, b"\xff" * 40) if place == "footer" else (4, b"\xff" * (footer - 4))
+    last.write_bytes(data[:at] + wrong + data[at + len(wrong) :])
+    assert cli.main(command.replace("RUN", str(tmp_path / "run")).split("|")) == 2
+    assert re.match(r"error: the outputs in .* are damaged \(", capsys.readouterr().err)
+
+
 def test_a_run_of_which_a_part_is_gone_is_not_reported_on(run, tmp_path, capsys):
     shutil.copytree(run, tmp_path / "run")
     shutil.rmtree(tmp_path / "run" / "decisions")
