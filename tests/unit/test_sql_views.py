@@ -1,8 +1,13 @@
 """The text of the analysts' views: headers, names, and nothing that is not known to be the same in both."""
 
+import re
+from pathlib import Path
+
 import pytest
 
-from pipelines.locate import OUTPUTS
+from models.ledger.allocation import SAID
+from models.plan.compiled import Plan
+from pipelines.locate import CATALOGUES, OUTPUTS
 from pipelines.sql import VIEWS, View, needed_for
 from pipelines.sql.limits import PLAN_LIMITS
 from pipelines.sql.lint import findings
@@ -99,3 +104,19 @@ def test_the_funnel_knows_every_stage_in_order():
     places = [text.index(f"'{stage.value}'") for stage in Stage]
     assert places == sorted(places)
     assert text.partition("WITH")[2].count("'") == 2 * len(Stage)
+
+
+PLANS = Path(__file__).parents[1] / "plans"
+
+
+@pytest.mark.parametrize("plan", [CATALOGUES / "uk_bank", PLANS / "everything"], ids=lambda plan: plan.name)
+def test_rules_that_the_funnel_counts_without_ids_take_whole_actions_and_stand_once(plan):
+    [said] = re.findall(r"IF\(r\.stage IN \(([^)]*)\), NULL", VIEWS["funnel_rules"].text)
+    stages = {Stage(name) for name in re.findall(r"'(\w+)'", said)}
+    compiled = Plan.load(plan)
+    takes = [rule for rule in compiled.rules if rule[0] in stages]
+    assert {stage for stage, _ in takes} == stages
+    assert len(takes) == len(set(takes))
+    refuses = {stage for stage, _ in (*compiled.ledger_fold()._decider.allocator.rules, *SAID)}
+    assert Stage.TREATMENT_ELIGIBILITY in refuses
+    assert not stages & refuses
