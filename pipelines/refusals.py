@@ -16,6 +16,10 @@ _REMEDIES = {
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
     errno.EIO: "check the disk",
 }
+_OF_A_FILE = {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ENOTDIR}
+"""What says nothing without the file's name: sockets are refused so, too."""
+_QUOTED = re.compile(r"'(.*)'\.")
+"""How Arrow names a file, whose errors have no file's name."""
 _FOREIGN = re.compile(r'"errno":"(\d+)"')
 """How DuckDB tells of it, whose errors are no OSError."""
 
@@ -25,9 +29,9 @@ def told(error: BaseException) -> str | None:
     number = _number(error)
     if number not in _REMEDIES:
         return None
-    named = getattr(error, "filename", None)
-    place = f"{os.fsdecode(named)!r}: " if isinstance(named, str | bytes | os.PathLike) else ""
-    return f"{place}{os.strerror(number)}; {_REMEDIES[number]}"
+    if (place := _place(error)) is None and number in _OF_A_FILE:
+        return None
+    return f"{f'{place!r}: ' if place else ''}{os.strerror(number)}; {_REMEDIES[number]}"
 
 
 def refused(error: BaseException) -> str | None:
@@ -46,6 +50,14 @@ def refused(error: BaseException) -> str | None:
 def _passed_on(error: BaseException) -> bool:
     """Whether this says again what it came from: an error of the machine's, or one that Beam marked as of a step."""
     return isinstance(error, OSError) or hasattr(error, "_tagged_with_step")
+
+
+def _place(error: BaseException) -> str | None:
+    named = getattr(error, "filename", None)
+    if isinstance(named, str | bytes | os.PathLike):
+        return os.fsdecode(named)
+    found = _QUOTED.search(str(error)) if isinstance(error, OSError) else None
+    return found[1] if found else None
 
 
 def _number(error: BaseException) -> int:

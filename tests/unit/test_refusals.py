@@ -26,13 +26,17 @@ from pipelines.stopping import terminable
             "No space left on device; make room, or write elsewhere",
         ),
         (PermissionError(errno.EACCES, "no", "a/b"), "'a/b': Permission denied; check its permissions"),
+        (
+            PermissionError(errno.EACCES, "Failed to open local file '/a/b'. Detail: [errno 13] no"),
+            "'/a/b': Permission denied; check its permissions",
+        ),
         (OSError(errno.EROFS, "no", b"out"), "'out': Read-only file system; write elsewhere"),
         (
             duckdb.IOException('{"exception_message":"full","errno":"28"}'),
             "No space left on device; make room",
         ),
     ],
-    ids=["full", "permission", "read-only", "duckdb"],
+    ids=["full", "permission", "arrow", "read-only", "duckdb"],
 )
 def test_a_refusal_of_the_machine_says_what_to_do(error, says):
     said = told(error)
@@ -41,7 +45,13 @@ def test_a_refusal_of_the_machine_says_what_to_do(error, says):
 
 
 @pytest.mark.parametrize(
-    "error", [ValueError("no"), FileNotFoundError(errno.ENOENT, "no"), duckdb.IOException("no such file")]
+    "error",
+    [
+        ValueError("no"),
+        FileNotFoundError(errno.ENOENT, "no"),
+        duckdb.IOException("no such file"),
+        PermissionError(errno.EACCES, "Permission denied"),  # of a socket, say
+    ],
 )
 def test_what_is_ours_to_mend_is_no_refusal(error):
     assert told(error) is None

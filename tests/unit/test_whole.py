@@ -6,6 +6,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from pipelines import exporting
 from pipelines.locate import UsageError
 from pipelines.whole import reading
 
@@ -34,10 +35,14 @@ def test_what_no_library_can_decode_is_damaged(error, tmp_path):
     assert said.startswith(f"the outputs in {str(tmp_path)!r} are damaged ({error.args[0]})")
 
 
-def test_what_is_gone_meanwhile_cannot_be_read(tmp_path):
+def test_what_is_gone_meanwhile_or_locked_cannot_be_read(tmp_path):
     found = _raised(FileNotFoundError(errno.ENOENT, "No such file or directory"), tmp_path)
     assert isinstance(found, UsageError)
     assert "cannot be read (No such file or directory)" in str(found)
+    file = tmp_path.resolve() / "decisions" / "date=2026-03-02" / "part.parquet"
+    found = _raised(duckdb.IOException(f'Cannot open file "{file}": Permission denied'), tmp_path)
+    assert isinstance(found, UsageError)
+    assert f'cannot be read (Cannot open file "{file}": Permission denied)' in str(found)
 
 
 @pytest.mark.parametrize(
@@ -55,3 +60,12 @@ def test_what_is_gone_meanwhile_cannot_be_read(tmp_path):
 )
 def test_what_is_not_of_its_files_stays_what_it_is(error, tmp_path):
     assert _raised(error, tmp_path) is error
+
+
+def test_an_export_of_what_may_not_be_read_does_not_speak_of_what_it_writes(tmp_path, monkeypatch):
+    def refused(*_: object) -> dict[str, int]:
+        raise PermissionError(errno.EACCES, "Permission denied", "run/decisions")
+
+    monkeypatch.setitem(exporting._EXPORTS, "obp", refused)
+    with pytest.raises(PermissionError):
+        exporting.export("obp", tmp_path, tmp_path / "out")
