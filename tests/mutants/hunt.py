@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
+from typing import NamedTuple
 
 import msgspec
 from mutants import compiling
@@ -122,7 +123,15 @@ def planted(mutant: Mutant, root: Path = ROOT) -> str:
     return text.replace(mutant.text, mutant.instead)
 
 
-def killer(mutant: Mutant, copy: Path) -> str | None:
+class Finder(NamedTuple):
+    """What found a mutant: its name, and the command that fails because of the fault: it has to pass without."""
+
+    name: str
+    command: tuple[str, ...]
+    with_kernel: bool
+
+
+def killer(mutant: Mutant, copy: Path) -> Finder | None:
     """Plant the fault in `copy`, a copy of the code, and take it out again: what found it, or None.
 
     Raises:
@@ -142,8 +151,9 @@ def killer(mutant: Mutant, copy: Path) -> str | None:
                     f"{mutant}: {mutant.file} does not load any more, which no test needs to find"
                 )
         for name, command in _commands(mutant).items():
-            if failing(copy, *command, with_kernel=mutant.with_kernel):
-                return name
+            done = run(copy, *command, with_kernel=mutant.with_kernel)
+            if done is None or done.returncode:
+                return Finder(name, _narrowed(command, done), mutant.with_kernel)
         return None
     finally:
         for path, sound in before.items():
@@ -159,9 +169,19 @@ def unsound(among: Iterable[Mutant], copy: Path) -> bool:
     return any(failing(copy, *_pytest(sorted(tests)), with_kernel=kernel) for kernel, tests in names.items())
 
 
-def unreliable(finders: Iterable[str | None], copy: Path) -> bool:
-    """Whether what else found mutants, by its name, fails in `copy` without any. Costly, and seldom needed."""
-    return any(failing(copy, *_COSTLY[name]) for name in {*finders} & _COSTLY.keys())
+def unreliable(finders: Iterable[Finder | None], copy: Path) -> list[Finder]:
+    """What found mutants, and fails in `copy` without any, too."""
+    return [
+        each for each in {*finders} if each and failing(copy, *each.command, with_kernel=each.with_kernel)
+    ]
+
+
+def _narrowed(command: tuple[str, ...], done: subprocess.CompletedProcess[str] | None) -> tuple[str, ...]:
+    """The same command for the one test alone that failed in it; as it was, if no single test did."""
+    failed = re.findall(r"^FAILED (tests/[^\s\[]+)", done.stdout, re.MULTILINE) if done else []
+    if len(failed) != 1:
+        return command
+    return *(word for word in command if not word.endswith(".py")), *failed
 
 
 def _commands(mutant: Mutant) -> dict[str, tuple[str, ...]]:
@@ -184,6 +204,12 @@ _COSTLY = {"histories": HISTORIES, "oracles": _pytest(ORACLES)}
 
 def failing(copy: Path, *command: str, with_kernel: bool = False) -> bool:
     """Whether a command of Python fails, or never ends, in `copy`."""
+    done = run(copy, *command, with_kernel=with_kernel)
+    return done is None or done.returncode != 0
+
+
+def run(copy: Path, *command: str, with_kernel: bool = False) -> subprocess.CompletedProcess[str] | None:
+    """A command of Python in `copy`, once it has ended; None: it does not."""
     path = os.pathsep.join((str(copy), str(copy / "tests")))
     kernel = "1" if with_kernel else "0"
     environment = {
@@ -193,17 +219,17 @@ def failing(copy: Path, *command: str, with_kernel: bool = False) -> bool:
         "NEXTBEAM_KERNEL": kernel,
     }
     try:
-        done = subprocess.run(
+        return subprocess.run(
             [sys.executable, *command],
             cwd=copy,
             env=environment,
             capture_output=True,
+            text=True,
             check=False,
             timeout=_SECONDS,
         )
     except subprocess.TimeoutExpired:
-        return True
-    return done.returncode != 0
+        return None
 
 
 def copied(folder: Path) -> Path:
@@ -220,13 +246,13 @@ def hunted(chosen: list[Mutant], jobs: int, say: Callable[[str], None]) -> list[
     Raises:
       ValueError: The tests fail without any mutant; or nothing can be said of one.
     """
-    finders: list[str | None] = []
+    finders: list[Finder | None] = []
     with tempfile.TemporaryDirectory() as folder:
         copies: SimpleQueue[Path] = SimpleQueue()
         for number in range(jobs):
             copies.put(copied(Path(folder, str(number))))
 
-        def one(mutant: Mutant) -> str | None:
+        def one(mutant: Mutant) -> Finder | None:
             copy = copies.get()
             try:
                 return killer(mutant, copy)
@@ -237,10 +263,10 @@ def hunted(chosen: list[Mutant], jobs: int, say: Callable[[str], None]) -> list[
             raise ValueError("the tests fail without any fault planted in the code")
         with ThreadPoolExecutor(jobs) as pool:
             for number, (mutant, found) in enumerate(zip(chosen, pool.map(one, chosen), strict=True), 1):
-                say(f"{number:3}/{len(chosen)} {found or 'LIVES':10} {mutant}")
+                say(f"{number:3}/{len(chosen)} {found.name if found else 'LIVES':10} {mutant}")
                 finders.append(found)
-        if unreliable(finders, Path(folder, "0")):
-            raise ValueError("histories or oracles fail without any fault planted in the code")
+        for finder in unreliable(finders, Path(folder, "0")):
+            raise ValueError(f"without any fault in the code this fails, too: {' '.join(finder.command)}")
     return [mutant for mutant, found in zip(chosen, finders, strict=True) if not found]
 
 

@@ -17,7 +17,6 @@ from mutants.hunt import (
     possible,
     sample,
     unreliable,
-    unsound,
 )
 
 MUTANTS = mutants()
@@ -59,10 +58,9 @@ def test_the_catalogue_keeps_up_with_the_code(mutant):
 @pytest.mark.slow
 def test_mutants_are_killed(tmp_path):
     copy = copied(tmp_path)
-    assert not unsound(CHOSEN, copy)
     finders = {str(mutant): killer(mutant, copy) for mutant in CHOSEN}
     assert [mutant for mutant, found in finders.items() if found is None] == []
-    assert not unreliable(finders.values(), copy)
+    assert unreliable(finders.values(), copy) == []
 
 
 @pytest.mark.parametrize(
