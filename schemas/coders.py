@@ -33,6 +33,7 @@ class ContractCoder(Coder):
 
         Raises:
           msgspec.MsgspecError: They are no bytes of this contract.
+          ValueError: A time in them is after the year 9999.
         """
         return self._decode(encoded)
 

@@ -43,6 +43,7 @@ TESTS = {
     "schemas/kernel/packing.pyx": ("kernel_packing",),
     "schemas/kernel/packing_bytes.pxi": ("kernel_packing",),
     "schemas/kernel/packing_shapes.pxi": ("kernel_packing",),
+    "schemas/kernel/unpacking_fields.pxi": ("kernel_unpacking",),
 }
 """What is tried first, by file."""
 

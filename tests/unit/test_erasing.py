@@ -66,6 +66,12 @@ def a_life(number=6):
     return [*events, answer("no", number, first, 1, OutcomeKind.REJECTED)]
 
 
+def test_the_runbook_says_how_much_is_left():
+    left, _ = lived([*a_life(), erase(1, 8.0)])
+    runbook = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+    assert f"when the erasure was: {len(FOLD.encode(left))} bytes" in runbook
+
+
 def test_nothing_is_left_but_the_time():
     state, _ = lived(a_life())
     assert all((state.context.sessions, state.context.series, state.ledger.open, state.ledger.times))

@@ -376,6 +376,28 @@ def test_rows_of_decide_50(payload):
     assert repr(DECIDE_50.decode(payload)) == repr(DECIDE_50.reference(payload))
 
 
+TWICE = dedent("""
+    mapping: nextbeam-import/1
+    name: twice
+    source: {format: jsonl}
+    records:
+      - name: answer
+        record: outcome
+        fields: {outcome_id: id, customer_id: id, occurred_at: {column: at, to: time}, kind: kind, value: amount}
+        attributes: {amount: amount}
+    """)
+
+
+@pytest.mark.parametrize("amount", [1, 1.5, "1", True, None])
+def test_a_column_that_becomes_things_of_different_kinds_is_read_as_it_is(tmp_path, amount):
+    """A whole number is a float as a value, and stays one as an attribute."""
+    (tmp_path / "twice.yaml").write_text(TWICE)
+    decoder = Decoder(Outcome, reshape=load_mapping(tmp_path / "twice.yaml").reshape)
+    row = {"id": "a", "at": "2026-03-01T00:00:00Z", "kind": "Accepted", "amount": amount}
+    payload = msgspec.json.encode(row)
+    assert repr(decoder.decode(payload)) == repr(decoder.reference(payload))
+
+
 def test_a_mapping_whose_columns_no_field_is_named_after_has_no_short_way(tmp_path):
     path = tmp_path / "odd.yaml"
     path.write_text(EVERYTHING.replace("signal_id: id", "signal_id: {column: ['a\"b']}"))

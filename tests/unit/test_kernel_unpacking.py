@@ -22,6 +22,11 @@ built = pytest.mark.skipif(KERNEL is None, reason="the kernel is not built")
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
+def _timestamp(seconds: int, nanos: int) -> msgspec.msgpack.Ext:
+    """A time of MessagePack in its longest form, which any 64-bit second fits into."""
+    return msgspec.msgpack.Ext(-1, nanos.to_bytes(4, "big") + seconds.to_bytes(8, "big", signed=True))
+
+
 def _unpack(contract, records):
     return unpacker(contract)(records)
 
@@ -111,6 +116,10 @@ def test_times_of_every_width_are_kept(at):
     ("name", "value"),
     [
         pytest.param("occurred_at", "2026-01-01T00:00:00Z", id="time-as-text"),
+        pytest.param("occurred_at", _timestamp(0, 1), id="time-between-microseconds"),
+        pytest.param("occurred_at", _timestamp(0, 10**9), id="time-of-too-many-nanoseconds"),
+        pytest.param("occurred_at", _timestamp(253402300800, 0), id="time-of-the-year-10000"),
+        pytest.param("occurred_at", _timestamp(-62135596801, 0), id="time-of-the-year-0"),
         pytest.param("occurred_at", None, id="null-where-there-is-none"),
         pytest.param("kind", 3, id="number-for-text"),
         pytest.param("attributes", [], id="list-for-map"),
@@ -125,7 +134,7 @@ def test_other_bytes_are_left_to_python(name, value):
     assert _unpack(Outcome, [packed]) is None
     try:
         wanted = columns(Outcome)([ContractCoder(Outcome).decode(packed)])
-    except (msgspec.MsgspecError, OverflowError) as error:
+    except (msgspec.MsgspecError, OverflowError, ValueError) as error:  # ValueError: of a year after 9999
         with pytest.raises(type(error)):
             packed_columns(Outcome)([packed])
     else:
