@@ -23,6 +23,11 @@ _QUOTED = re.compile(r"'(.*)'\.")
 _FOREIGN = re.compile(r'"errno":"(\d+)"')
 """How DuckDB tells of it, whose errors are no OSError."""
 
+_OF_A_WORKER = re.compile(
+    r"^(?:RuntimeError: )?\w*Error: \[Errno (\d+)\] .*\[while running '[^'\n]*'\]\s*\Z", re.M
+)
+"""How Beam tells of it where other threads or processes work: by the text of a traceback, which ends so."""
+
 
 def told(error: BaseException) -> str | None:
     """What was refused and what to do about it; None: this is no refusal of the machine, but ours to mend."""
@@ -63,5 +68,6 @@ def _place(error: BaseException) -> str | None:
 def _number(error: BaseException) -> int:
     if isinstance(error, OSError):
         return error.errno or 0
-    found = _FOREIGN.search(str(error)) if type(error).__name__ == "IOException" else None
+    foreign = {"IOException": _FOREIGN, "RuntimeError": _OF_A_WORKER}.get(type(error).__name__)
+    found = foreign.search(str(error)) if foreign else None
     return int(found[1]) if found else 0

@@ -35,8 +35,15 @@ from pipelines.stopping import terminable
             duckdb.IOException('{"exception_message":"full","errno":"28"}'),
             "No space left on device; make room",
         ),
+        (
+            RuntimeError(
+                "Traceback (most recent call last):\n  ...\nKeyError: 'a'\n\n"
+                "RuntimeError: OSError: [Errno 28] full [while running 'Write/ParDo(_Write)']\n"
+            ),
+            "No space left on device; make room",
+        ),
     ],
-    ids=["full", "permission", "arrow", "read-only", "duckdb"],
+    ids=["full", "permission", "arrow", "read-only", "duckdb", "worker"],
 )
 def test_a_refusal_of_the_machine_says_what_to_do(error, says):
     said = told(error)
@@ -49,6 +56,9 @@ def test_a_refusal_of_the_machine_says_what_to_do(error, says):
     [
         ValueError("no"),
         FileNotFoundError(errno.ENOENT, "no"),
+        RuntimeError(
+            "OSError: [Errno 28] full [while running 'a']\n\nKeyError: 'ours' [while running 'a']\n"
+        ),
         duckdb.IOException("no such file"),
         PermissionError(errno.EACCES, "Permission denied"),  # of a socket, say
     ],
