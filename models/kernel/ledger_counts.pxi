@@ -1,4 +1,4 @@
-# Contacts as one decision counts them, and which limits they fill: `models.ledger.limits` and `.tallies`.
+# Contacts as one decision counts them, and which limits they fill: `models.ledger.counts` and `.tallies`.
 
 
 cdef class Counts:

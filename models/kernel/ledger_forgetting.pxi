@@ -1,4 +1,4 @@
-# What nothing can depend on any more, and when that is all of a ledger: `models.ledger.state` says what is forgotten,
+# What nothing can depend on any more, and when that is all of a ledger: `models.ledger.forgetting` says what is forgotten,
 # `models.ledger.attribution` when silence is an answer.
 
 cdef enum:
