@@ -33,7 +33,7 @@ def check(capsys, *args):
 
 UNREADABLE = {
     "random bytes": (b"\x80\x81\xff\x00\x07", "plan.yaml:1:1", "not UTF-8 text", "save the file as UTF-8"),
-    "nothing": (b"", "plan.yaml:1:1", "empty file", "write a plan"),
+    "nothing": (b"", "plan.yaml:1:1", "empty file", "write its keys into it"),
     "a tab": (b"plan: nextbeam/1\n\tname: x\n", "plan.yaml:2:1", "tab", "indent with spaces, not with tabs"),
     "a bracket": (b"plan: nextbeam/1\nbrands: [a\nname: x\n", "plan.yaml:3", "not YAML", "brackets"),
     "a control character": (b"plan: nextbeam/1\nname: \x07\n", "plan.yaml:2:1", "no text has", "remove"),
