@@ -13,7 +13,7 @@ from models.mapping.compile import CONTRACTS, Contract, Reshape, columns_of, com
 from models.mapping.direct import compile_direct
 from models.mapping.spec import MappingSpec, RecordSpec, SourceSpec, Table, Value, ValueSpec
 from models.plan.findings import Finding, Mark, PlanError
-from models.plan.wording import listing, nearest
+from models.plan.wording import meant
 from models.plan.yaml_nodes import Node, read_yaml
 
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
@@ -83,11 +83,7 @@ def _remedied(at: str, text: str) -> tuple[str, str]:
     known = _words().get(at.rpartition(".")[2], ())
     if not known or not (unknown := _UNKNOWN_WORD.fullmatch(text)):
         return text, "see docs/importing.md for the keys"
-    close = nearest(unknown[1], known)
-    return (
-        f"{unknown[1]!r} is not known here",
-        f"did you mean {close}?" if close else f"known: {listing(known)}",
-    )
+    return f"{unknown[1]!r} is not known here", meant(unknown[1], known)
 
 
 def _words() -> dict[str, tuple[str, ...]]:

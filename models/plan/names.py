@@ -4,17 +4,14 @@ from collections.abc import Iterable, Iterator
 
 from models.plan.findings import Finding
 from models.plan.structure import Place
-from models.plan.wording import listing, nearest
+from models.plan.wording import meant
 
 
 def unknown(place: Place, name: str, known: Iterable[str], what: str) -> Iterator[Finding]:
     """A name that nothing has."""
     names = list(known)
     if name not in names:
-        close = nearest(name, names)
-        yield place.finding(
-            f"unknown {what} {name!r}", f"did you mean {close}?" if close else f"known: {listing(names)}"
-        )
+        yield place.finding(f"unknown {what} {name!r}", meant(name, names))
 
 
 def unknown_names(place: Place, names: Iterable[str], known: Iterable[str], what: str) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from models.plan.findings import Finding, Mark
 from models.plan.merging import kind
-from models.plan.wording import listing, nearest
+from models.plan.wording import listing, meant, nearest
 from models.plan.yaml_nodes import Node
 from models.times import DURATION
 
@@ -97,17 +97,17 @@ def _struct_findings(place: Place, node: Node, struct: type[msgspec.Struct]) -> 
         yield place.finding(f"expected a map, got {kind(node)}", f"write {_example(struct)}")
         return
     known = hints(struct)
-    meant: set[str | None] = set()
+    misspelt: set[str | None] = set()
     for key in node.value:
         if key in known:
             yield from structure_findings(place / key, known[key])
             continue
         close = nearest(key, known.keys() - node.value.keys())
-        meant.add(close)
+        misspelt.add(close)
         remedy = f"did you mean {close}?" if close else f"known: {listing(known, 40)}"
         yield place.key(key).finding("unknown key", remedy)
     for field in msgspec.structs.fields(struct):
-        if field.required and field.name not in node.value and field.name not in meant:
+        if field.required and field.name not in node.value and field.name not in misspelt:
             yield place.finding(f"`{field.name}` is missing", f"add `{field.name}: ...`")
 
 
@@ -162,12 +162,8 @@ def _said(error: str, node: Node, annotation: Any) -> tuple[str, str]:
     base, _ = _bare(annotation)
     rule = error.split(" - at `", maxsplit=1)[0]
     if allowed := _allowed(base):
-        close = nearest(str(node.value), allowed)
         got = repr(node.value[:60]) if isinstance(node.value, str) else kind(node)
-        return (
-            f"{got} is not known here",
-            f"did you mean {close}?" if close else f"known: {listing(allowed, 20)}",
-        )
+        return f"{got} is not known here", meant(str(node.value), allowed, 20)
     if _EXPECTED.fullmatch(rule):
         wanted = _WORDS.get(getattr(base, "__name__", ""), "a list of two numbers")
         return f"expected {wanted}, got {kind(node)}", _rewritten(wanted, node)

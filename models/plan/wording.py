@@ -12,6 +12,13 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return next(iter([*longer, *close]), None)
 
 
+def meant(word: str, known: Iterable[str], most: int = 12) -> str:
+    """What to do about a word that is not known: the one that was probably meant, or which there are."""
+    every = list(known)
+    close = nearest(word, every)
+    return f"did you mean {close}?" if close else f"known: {listing(every, most)}"
+
+
 def listing(words: Iterable[str], most: int = 12) -> str:
     """`a, b, c`, cut short when there are many."""
     every = list(words)
