@@ -29,6 +29,7 @@ from models.plan.conditions import (
     Ref,
     Truth,
     Value,
+    simple_parts,
 )
 from models.plan.emit import Emitter, define
 from models.plan.fields import Field
@@ -219,13 +220,9 @@ def _cases(key: Key, constants: list[Value]) -> tuple[tuple[float, ...], tuple[s
 
 
 def _constants(condition: Condition) -> Iterator[Value]:
-    match condition:
-        case Not(part=part):
-            yield from _constants(part)
-        case AllOf(parts=parts) | AnyOf(parts=parts):
-            for part in parts:
-                yield from _constants(part)
-        case Compare(left=left, right=right):
-            yield from (side.value for side in (left, right) if isinstance(side, Constant))
-        case Among(values=values):
-            yield from values
+    for simple in simple_parts(condition):
+        match simple:
+            case Compare(left=left, right=right):
+                yield from (side.value for side in (left, right) if isinstance(side, Constant))
+            case Among(values=values):
+                yield from values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -105,3 +106,15 @@ class AnyOf:
 
 
 Condition = Always | Truth | Known | Compare | Among | Holds | Not | AllOf | AnyOf
+
+
+def simple_parts(condition: Condition) -> Iterator[Condition]:
+    """The conditions without parts that a condition is made of, in its order."""
+    match condition:
+        case Not(part=part):
+            yield from simple_parts(part)
+        case AllOf(parts=parts) | AnyOf(parts=parts):
+            for part in parts:
+                yield from simple_parts(part)
+        case _:
+            yield condition

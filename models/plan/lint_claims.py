@@ -6,20 +6,17 @@ from functools import cached_property
 from typing import Literal
 
 from models.plan.conditions import (
-    AllOf,
-    Always,
     Among,
-    AnyOf,
     Arithmetic,
     Compare,
     Condition,
     Constant,
     Holds,
     Known,
-    Not,
     Operand,
     Ref,
     Truth,
+    simple_parts,
 )
 from models.plan.fields import Field
 
@@ -85,32 +82,23 @@ def computed_name(operand: Arithmetic) -> str:
 
 def fields_named(condition: Condition) -> frozenset[Field]:
     """The fields that a condition looks at."""
-    match condition:
-        case Always():
-            return frozenset()
-        case Not(part=part):
-            return fields_named(part)
-        case AllOf(parts=parts) | AnyOf(parts=parts):
-            return frozenset[Field]().union(*map(fields_named, parts))
     return frozenset(part.field for part in _operands(condition) if isinstance(part, Ref))
 
 
 def computed_in(condition: Condition) -> Iterator[Arithmetic]:
     """The computed numbers that a condition compares, parts of them included."""
-    match condition:
-        case Not(part=part):
-            yield from computed_in(part)
-        case AllOf(parts=parts) | AnyOf(parts=parts):
-            for part in parts:
-                yield from computed_in(part)
-        case Compare() | Among() | Holds():
-            yield from (part for part in _operands(condition) if isinstance(part, Arithmetic))
+    return (part for part in _operands(condition) if isinstance(part, Arithmetic))
 
 
 def _operands(condition: Condition) -> Iterator[Operand]:
-    """Every operand of a simple condition, those inside of sums included."""
+    """Every operand of a condition, those inside of sums included."""
+    for simple in simple_parts(condition):
+        yield from _operands_of(simple)
+
+
+def _operands_of(simple: Condition) -> Iterator[Operand]:
     waiting: list[Operand] = []
-    match condition:
+    match simple:
         case Truth(field=field) | Known(field=field):
             waiting = [Ref(field)]
         case Compare(left=left, right=right):

@@ -3,14 +3,12 @@
 from collections.abc import Iterable, Iterator
 
 from models.plan.conditions import (
-    AllOf,
     Among,
-    AnyOf,
     Compare,
     Condition,
     Constant,
-    Not,
     Ref,
+    simple_parts,
 )
 from models.plan.expression_checks import expressions_of
 from models.plan.facts import care_facts, consent_facts
@@ -102,19 +100,15 @@ def _values(view: View, conditions: Iterable[Condition]) -> Iterator[Remark]:
 
 def _compared(condition: Condition) -> Iterator[tuple[Field, object]]:
     """Fields and the constants that they are compared with."""
-    match condition:
-        case Not(part=part):
-            yield from _compared(part)
-        case AllOf(parts=parts) | AnyOf(parts=parts):
-            for part in parts:
-                yield from _compared(part)
-        case (
-            Compare(left=Ref(field=field), right=Constant(value=value))
-            | Compare(left=Constant(value=value), right=Ref(field=field))
-        ):
-            yield field, value
-        case Among(item=Ref(field=field), values=values):
-            yield from ((field, value) for value in values)
+    for simple in simple_parts(condition):
+        match simple:
+            case (
+                Compare(left=Ref(field=field), right=Constant(value=value))
+                | Compare(left=Constant(value=value), right=Ref(field=field))
+            ):
+                yield field, value
+            case Among(item=Ref(field=field), values=values):
+                yield from ((field, value) for value in values)
 
 
 def _taxonomy(view: View) -> Iterator[Remark]:
