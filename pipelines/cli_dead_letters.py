@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.amounts import COUNT, RATE
-from pipelines.commands import add_command
+from pipelines.commands import add_command, add_group
 from pipelines.dead_letters import NO_MAPPING, TABLE
 from pipelines.place import WHERE, add_names
 
@@ -35,10 +35,7 @@ Exit 1: letters stay that were chosen.
 def add_dead_letters(commands: "Commands") -> None:
     """Add the command and its own commands."""
     text = "list, show and replay what could not be processed"
-    parser = commands.add_parser(
-        "dead-letters", help=text, description=f"{text.capitalize()}.", allow_abbrev=False
-    )
-    own = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="name")
+    own = add_group(commands, "dead-letters", text)
     _add_list(own)
     _add_show(own)
     _add_replay(own)

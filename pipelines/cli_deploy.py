@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.commands import add_command
+from pipelines.commands import add_command, add_group
 from pipelines.locate import UsageError
 
 if TYPE_CHECKING:
@@ -49,10 +49,7 @@ Without --send the request is only printed.
 def add_deploy(commands: "Commands") -> None:
     """Add the command and its own commands."""
     text = "build, check and launch a job on Dataflow"
-    parser = commands.add_parser(
-        "deploy", help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False
-    )
-    own = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="name")
+    own = add_group(commands, "deploy", text)
     _add_request(own)
     _add_fingerprint(own)
     _add_update_check(own)

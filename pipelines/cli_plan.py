@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pipelines.cli_diff import add_diff
 from pipelines.cli_limits import add_limits
 from pipelines.cli_sign import add_sign
-from pipelines.commands import add_command
+from pipelines.commands import add_command, add_group
 from pipelines.locate import UsageError, find_plan
 
 if TYPE_CHECKING:
@@ -29,10 +29,7 @@ EXPLAIN_EXAMPLE = """example:
 def add_plan(commands: "Commands") -> None:
     """Add `plan` with its own commands: check, explain, diff, sign, verify, limits."""
     text = "check, explain, compare and sign decision plans before they run"
-    parser = commands.add_parser(
-        "plan", help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False
-    )
-    of_plan = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="plan_command")
+    of_plan = add_group(commands, "plan", text, "plan_command")
     _add_check(of_plan)
     _add_explain(of_plan)
     add_diff(of_plan)

@@ -17,10 +17,20 @@ def add_command(
     added = commands.add_parser(
         name,
         help=text,
-        description=text[0].upper() + text[1:] + ".",
+        description=_sentence(text),
         epilog=epilog,
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     added.set_defaults(command=command)
     return added
+
+
+def add_group(commands: "Commands", name: str, text: str, dest: str = "name") -> "Commands":
+    """A command that has commands of its own, to be added to what this returns; `dest` holds which one it is."""
+    added = commands.add_parser(name, help=text, description=_sentence(text), allow_abbrev=False)
+    return added.add_subparsers(title="commands", metavar="COMMAND", required=True, dest=dest)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."

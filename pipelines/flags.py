@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from models.plan.english_words import listed
 from models.plan.wording import nearest
 from pipelines.locate import (
     CATALOGUES,
@@ -99,10 +100,9 @@ class Config:
         """
         missing = [f"--{flag}" for flag in ("signals", "plan", "out") if not getattr(args, flag)]
         if missing:
-            *most, last = missing
-            said = f"{', '.join(most)} and {last} are" if most else f"{last} is"
+            are = "is" if len(missing) == 1 else "are"
             raise UsageError(
-                f"{said} missing; {_meant(missing, others)}`nextbeam run --help` shows an example"
+                f"{listed(missing)} {are} missing; {_meant(missing, others)}`nextbeam run --help` shows an example"
             )
         signals = find_files("--signals", args.signals)
         plan = find_plan(args.plan)
